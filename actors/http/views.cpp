@@ -1,0 +1,172 @@
+#include "dbs/actors/http/views.hpp"
+
+#include "dbs/messages/error_detail.hpp"
+#include "dbs/runtime/observe/json.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+
+namespace dbs {
+
+namespace {
+
+constexpr auto pool_id = "postgres_pool";
+constexpr auto pool_name = "database";
+
+double in_ms(caf::timespan x) {
+  return std::chrono::duration<double, std::milli>{x}.count();
+}
+
+nlohmann::json cell(const pg_row& row, const pg_column& column, size_t index) {
+  // The type oids of pg_type.dat.
+  constexpr uint32_t oid_bool = 16, oid_int8 = 20, oid_int2 = 21, oid_int4 = 23, oid_float4 = 700,
+                     oid_float8 = 701;
+  if (row.is_null(index))
+    return nullptr;
+  switch (column.type_oid) {
+  case oid_bool:
+    if (auto x = row.get<bool>(index))
+      return *x;
+    break;
+  case oid_int2:
+  case oid_int4:
+  case oid_int8:
+    if (auto x = row.get<int64_t>(index))
+      return *x;
+    break;
+  case oid_float4:
+  case oid_float8:
+    if (auto x = row.get<double>(index))
+      return *x;
+    break;
+  default:
+    break;
+  }
+  return std::string{row.text(index)};
+}
+
+unsigned http_status(errc code) {
+  switch (code) {
+  case errc::invalid_argument:
+  case errc::config_invalid:
+    return 400;
+  case errc::unauthenticated:
+    return 401;
+  case errc::forbidden:
+    return 403;
+  case errc::not_found:
+    return 404;
+  case errc::query_failed:
+    return 422;
+  case errc::rate_limited:
+    return 429;
+  case errc::payload_too_large:
+    return 413;
+  case errc::deadline_exceeded:
+    return 504;
+  case errc::in_doubt:
+  case errc::protocol_error:
+    return 502;
+  default:
+    return 503;
+  }
+}
+
+} // namespace
+
+std::string public_name(const std::string& child) {
+  return child == pool_id ? pool_name : child;
+}
+
+std::string child_id(const std::string& name) {
+  return name == pool_name || name == "pool" ? pool_id : name;
+}
+
+nlohmann::json to_json(const health_report& report) {
+  auto result = observe::to_json(report.fields);
+  result["status"] = to_string(report.status);
+  if (!report.detail.empty())
+    result["detail"] = report.detail;
+  return result;
+}
+
+nlohmann::json to_json(const services_health& health) {
+  auto result = nlohmann::json::object();
+  for (auto& x : health.components)
+    result[public_name(x.component)] = to_json(x);
+  result["overall"] = {{"status", to_string(health.overall)},
+                       {"ready", health.ready},
+                       {"age_ms", in_ms(health.age)}};
+  return result;
+}
+
+nlohmann::json to_json(const std::vector<child_info>& tree) {
+  auto children = nlohmann::json::array();
+  for (auto& x : tree)
+    children.push_back({{"id", x.id},
+                        {"state", to_string(x.state)},
+                        {"incarnation", x.incarnation},
+                        {"restarts", x.restarts},
+                        {"in_state_ms", in_ms(x.in_state)},
+                        {"dependencies", x.dependencies},
+                        {"last_error", x.last_error}});
+  return {{"id", "supervisor"}, {"children", std::move(children)}};
+}
+
+nlohmann::json to_json(const std::vector<pg_holder>& holders) {
+  auto result = nlohmann::json::array();
+  for (auto& x : holders)
+    result.push_back({{"lease", x.lease.id},
+                      {"owner", x.owner},
+                      {"owner_name", x.owner_name},
+                      {"age_ms", in_ms(x.age)},
+                      {"leaking", x.leaking},
+                      {"in_transaction", x.in_transaction},
+                      {"statement", x.statement}});
+  return result;
+}
+
+nlohmann::json to_json(const pg_result& result, size_t max_rows) {
+  auto columns = nlohmann::json::array();
+  for (size_t i = 0; i < result.columns(); ++i)
+    columns.push_back(std::string{result.column_name(i)});
+  auto rows = nlohmann::json::array();
+  for (auto row : result) {
+    if (rows.size() == max_rows)
+      break;
+    auto cells = nlohmann::json::array();
+    for (size_t i = 0; i < result.columns(); ++i)
+      cells.push_back(cell(row, result.column(i), i));
+    rows.push_back(std::move(cells));
+  }
+  return {{"columns", std::move(columns)},
+          {"truncated", result.rows() > rows.size()},
+          {"rows", std::move(rows)},
+          {"command_tag", std::string{result.command_tag()}},
+          {"affected_rows", result.affected_rows()}};
+}
+
+unsigned http_status(health_status status) {
+  return status == health_status::unhealthy ? 503 : 200;
+}
+
+http_response to_response(const caf::error& reason) {
+  auto info = detail(reason);
+  auto code = reason.category() == caf::type_id_v<errc> ? static_cast<errc>(reason.code())
+                                                        : errc::restarted;
+  nlohmann::json body{{"error", to_string(code)}, {"message", info.what}};
+  if (!info.sqlstate.empty())
+    body["sqlstate"] = info.sqlstate;
+  if (!info.fields.empty())
+    body["fields"] = observe::to_json(info.fields);
+  return json_response(body, http_status(code));
+}
+
+http_response json_response(const nlohmann::json& body, unsigned status) {
+  // Text from a database need not be valid UTF-8; an answer must be.
+  return {status, "application/json",
+          body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"};
+}
+
+} // namespace dbs

@@ -1,0 +1,46 @@
+// What the answers over HTTP look like.
+#pragma once
+
+#include "dbs/messages/health/health.hpp"
+#include "dbs/messages/manager/supervisor.hpp"
+#include "dbs/messages/postgres/pool.hpp"
+#include "dbs/runtime/http/message.hpp"
+
+#include <caf/error.hpp>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <string>
+#include <vector>
+
+namespace dbs {
+
+/// The name of a child in URLs and reports: the pool is "database", all others go
+/// by their id.
+std::string public_name(const std::string& child);
+
+/// The child behind a public name, or behind an id.
+std::string child_id(const std::string& name);
+
+nlohmann::json to_json(const health_report& report);
+
+/// One key per component, and "overall".
+nlohmann::json to_json(const services_health& health);
+
+nlohmann::json to_json(const std::vector<child_info>& tree);
+
+nlohmann::json to_json(const std::vector<pg_holder>& holders);
+
+/// Columns, rows, tag; at most `max_rows` rows, and "truncated" if there are more.
+/// Integers, floats and booleans become JSON's, everything else text.
+nlohmann::json to_json(const pg_result& result, size_t max_rows);
+
+/// 200 unless unhealthy, which load balancers understand as 503.
+unsigned http_status(health_status status);
+
+/// The HTTP status, code, sentence, SQLSTATE and fields of an error.
+http_response to_response(const caf::error& reason);
+
+http_response json_response(const nlohmann::json& body, unsigned status = 200);
+
+} // namespace dbs

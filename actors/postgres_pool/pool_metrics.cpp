@@ -1,0 +1,77 @@
+#include "dbs/actors/postgres_pool/pool_metrics.hpp"
+
+#include "dbs/messages/error_detail.hpp"
+
+#include <stdexcept>
+
+namespace dbs::internal {
+
+namespace {
+
+/// The names are constants of ours: a refusal is a mistake in this file.
+template <class T>
+T* must(caf::expected<T*> instrument) {
+  if (!instrument)
+    throw std::logic_error(describe(instrument.error()));
+  return *instrument;
+}
+
+} // namespace
+
+pool_metrics::pool_metrics(std::shared_ptr<observe::registry> registry, std::string id)
+    : registry_(std::move(registry)), label_{{"pool", std::move(id)}} {
+  auto histogram = [this](const char* name, const char* help) {
+    return must(registry_->add_histogram(name, help, label_));
+  };
+  auto gauge = [this](const char* name, const char* help) {
+    return must(registry_->add_gauge(name, help, label_));
+  };
+  acquire_ = histogram("dbs_postgres_pool_acquire_seconds", "Wait for a connection.");
+  query_ = histogram("dbs_postgres_pool_query_seconds", "From sending a statement to its result.");
+  hold_ = histogram("dbs_postgres_pool_hold_seconds", "How long leases were held.");
+  size_ = gauge("dbs_postgres_pool_size", "Configured size without overflow.");
+  active_ = gauge("dbs_postgres_pool_active_connections", "Connections that work for somebody.");
+  idle_ = gauge("dbs_postgres_pool_idle_connections", "Connections that wait for work.");
+  connecting_ = gauge("dbs_postgres_pool_connecting_connections", "Connects in flight.");
+  quarantined_ = gauge("dbs_postgres_pool_quarantined_connections",
+                       "Connections that wait for a cancel to settle.");
+  overflow_ = gauge("dbs_postgres_pool_overflow_connections", "Connections beyond the size.");
+  waiting_ = gauge("dbs_postgres_pool_waiting_requests", "Requests that wait for a connection.");
+  leases_ = gauge("dbs_postgres_pool_leases", "Sessions that are checked out.");
+  leaks_ = gauge("dbs_postgres_pool_leaks", "Sessions held for longer than the leak threshold.");
+  utilization_ =
+      gauge("dbs_postgres_pool_utilization_ratio", "Active connections per allowed connection.");
+}
+
+void pool_metrics::complete(pool_stats& stats) const {
+  stats.acquire = observe::summarize(acquire_->snapshot());
+  stats.query = observe::summarize(query_->snapshot());
+  stats.hold = observe::summarize(hold_->snapshot());
+}
+
+void pool_metrics::publish(const pool_stats& stats) {
+  size_->set(stats.pool_size);
+  active_->set(stats.active_connections);
+  idle_->set(stats.idle);
+  connecting_->set(stats.connecting);
+  quarantined_->set(stats.quarantined);
+  overflow_->set(stats.overflow);
+  waiting_->set(stats.waiting);
+  leases_->set(stats.leases);
+  leaks_->set(stats.leaks);
+  utilization_->set(stats.utilization);
+  for (auto& x : stats.counters) {
+    auto& known = counters_[x.name];
+    if (known.counter == nullptr) {
+      auto labels = label_;
+      labels.emplace_back("event", x.name);
+      known.counter = must(registry_->add_counter("dbs_postgres_pool_events_total",
+                                                  "What happened in the pool, by kind.", labels));
+    }
+    auto value = static_cast<uint64_t>(std::get<int64_t>(x.value));
+    known.counter->add(value - known.value);
+    known.value = value;
+  }
+}
+
+} // namespace dbs::internal

@@ -1,0 +1,339 @@
+#include "dbs/actors/postgres_pool/postgres_pool.hpp"
+
+#include "dbs/actors/postgres_pool/reports.hpp"
+#include "dbs/messages/error_detail.hpp"
+#include "dbs/runtime/postgres/libpq_connection.hpp"
+
+#include <limits>
+#include <random>
+
+namespace dbs {
+
+namespace {
+
+constexpr caf::timespan tick_interval = std::chrono::seconds{1};
+
+/// How long the server may take for the probe before the pool is called unhealthy.
+constexpr caf::timespan probe_timeout = std::chrono::seconds{2};
+
+} // namespace
+
+postgres_pool_state::postgres_pool_state(loop_actor<actor_type>* self,
+                                         postgres_pool_options options)
+    : self_(self), options_(std::move(options)), metrics_(options_.metrics, options_.id),
+      resolver_(make_system_resolver(self->io(), lookups_)), owners_(self, [this](owner_id owner) {
+        owner_names_.erase(owner);
+        core_->owner_down(owner);
+      }) {
+  if (!options_.make_connection)
+    options_.make_connection = [this](postgres::connection_environment& environment,
+                                      postgres::connection_observer& observer) {
+      return postgres::make_libpq_connection(environment, options_.settings, observer);
+    };
+}
+
+postgres_pool_state::~postgres_pool_state() = default;
+
+postgres_pool_state::actor_type::behavior_type postgres_pool_state::make_behavior() {
+  postgres::pool_options options;
+  options.incarnation = static_cast<uint32_t>(std::random_device{}());
+  core_ = std::make_unique<postgres::pool_core>(
+      options_.settings, options,
+      [this](postgres::connection_observer& observer) {
+        return options_.make_connection(*this, observer);
+      },
+      self_->timers(), static_cast<postgres::pool_client&>(*this),
+      static_cast<postgres::pool_listener&>(*this));
+  return {
+      // -- postgres_pool_actor
+      [this](execute_atom, const call_context& context, pg_statement& statement) {
+        return execute(context, std::move(statement));
+      },
+      [this](execute_atom, const call_context& context, pg_lease_statement& statement) {
+        return execute(context, std::move(statement));
+      },
+      [this](checkout_atom, const call_context& context, const pg_checkout& request) {
+        return checkout(context, request);
+      },
+      [this](release_atom, const call_context&, pg_lease lease) {
+        return with_reply([&](request_token token) { core_->release(token, lease); });
+      },
+      [this](begin_atom, const call_context& context, const pg_transaction& request) {
+        return with_reply(
+            [&](request_token token) { core_->begin(token, request, context.deadline); });
+      },
+      [this](commit_atom, const call_context& context, pg_lease lease) {
+        return with_reply(
+            [&](request_token token) { core_->commit(token, lease, context.deadline); });
+      },
+      [this](rollback_atom, const call_context& context, pg_lease lease) {
+        return with_reply(
+            [&](request_token token) { core_->rollback(token, lease, context.deadline); });
+      },
+      [this](savepoint_atom, const call_context& context, const pg_savepoint& request) {
+        return with_reply(
+            [&](request_token token) { core_->savepoint(token, request, context.deadline); });
+      },
+      [this](report_atom, const call_context&) { return report(); },
+      [this](holders_atom, const call_context&) { return holders(); },
+      // -- manager_control_actor
+      [this](start_atom, const call_context&) { return start(); },
+      [this](ready_atom, const call_context&) { return ready(); },
+      [this](drain_atom, const call_context& context) { return drain(context); },
+      [this](health_atom, const call_context&) { return health(); },
+      [this](stats_atom, const call_context&) {
+        return stats_report{options_.id, to_fields(report())};
+      },
+      [this](resize_atom, const call_context&, const resize_request& request) {
+        return resize(request);
+      },
+  };
+}
+
+// -- requests ----------------------------------------------------------------------
+
+postgres_pool_state::owner_id postgres_pool_state::sender_id() const {
+  auto& sender = self_->current_sender();
+  return sender ? sender->id() : 0;
+}
+
+postgres_pool_state::owner_id postgres_pool_state::watched_sender() {
+  auto& sender = self_->current_sender();
+  if (!sender)
+    return 0;
+  auto owner = owners_.watch(sender);
+  if (!owner_names_.contains(owner)) {
+    auto* actor = dynamic_cast<caf::monitorable_actor*>(sender->get());
+    owner_names_.emplace(owner, actor != nullptr ? actor->name() : "");
+  }
+  return owner;
+}
+
+caf::result<pg_result> postgres_pool_state::execute(const call_context& context,
+                                                    pg_statement statement) {
+  auto token = results_.put(reply<pg_result>{self_});
+  core_->execute(token, sender_id(), std::move(statement), context.deadline);
+  return reply<pg_result>::pending();
+}
+
+caf::result<pg_result> postgres_pool_state::execute(const call_context& context,
+                                                    pg_lease_statement statement) {
+  auto token = results_.put(reply<pg_result>{self_});
+  core_->execute(token, std::move(statement), context.deadline);
+  return reply<pg_result>::pending();
+}
+
+caf::result<pg_lease> postgres_pool_state::checkout(const call_context& context,
+                                                    const pg_checkout& request) {
+  auto owner = watched_sender();
+  if (owner == 0)
+    return fail(errc::invalid_argument, "a checkout needs a sender, who owns the lease");
+  auto token = leases_.put(reply<pg_lease>{self_});
+  core_->checkout(token, owner, request, context.deadline);
+  return reply<pg_lease>::pending();
+}
+
+template <class Call>
+caf::result<void> postgres_pool_state::with_reply(Call call) {
+  call(acknowledgements_.put(reply<void>{self_}));
+  return reply<void>::pending();
+}
+
+void postgres_pool_state::on_result(request_token token, caf::expected<pg_result> result) {
+  if (token == probe_token) {
+    probing_ = false;
+    probe_error_ = result ? "" : describe(result.error());
+    return;
+  }
+  auto answer = results_.take(token);
+  if (result)
+    answer.deliver(std::move(*result));
+  else
+    answer.deliver(std::move(result.error()));
+}
+
+void postgres_pool_state::on_lease(request_token token, caf::expected<pg_lease> lease) {
+  auto answer = leases_.take(token);
+  if (lease)
+    answer.deliver(*lease);
+  else
+    answer.deliver(std::move(lease.error()));
+}
+
+void postgres_pool_state::on_done(request_token token, caf::error reason) {
+  auto answer = acknowledgements_.take(token);
+  if (reason)
+    answer.deliver(std::move(reason));
+  else
+    answer.deliver();
+}
+
+// -- control -----------------------------------------------------------------------
+
+caf::result<void> postgres_pool_state::start() {
+  if (!started_) {
+    started_ = true;
+    core_->start();
+    self_->timers().schedule_after(tick_interval, [this] { tick(); });
+  }
+  if (ready_)
+    return caf::unit;
+  if (first_failure_)
+    return first_failure_;
+  waiting_for_start_.emplace_back(self_);
+  return reply<void>::pending();
+}
+
+caf::result<void> postgres_pool_state::ready() {
+  if (ready_)
+    return caf::unit;
+  waiting_for_ready_.emplace_back(self_);
+  return reply<void>::pending();
+}
+
+caf::result<void> postgres_pool_state::drain(const call_context& context) {
+  waiting_for_drain_.emplace_back(self_);
+  core_->drain(context.deadline);
+  return reply<void>::pending();
+}
+
+caf::result<void> postgres_pool_state::resize(const resize_request& request) {
+  auto stats = core_->stats();
+  auto size = stats.pool_size;
+  auto overflow = stats.max_overflow;
+  if (request.size < 0 || request.size > std::numeric_limits<uint32_t>::max())
+    return fail(errc::invalid_argument,
+                request.what + " must not be " + std::to_string(request.size));
+  if (request.what == "pool_size")
+    size = static_cast<uint32_t>(request.size);
+  else if (request.what == "max_overflow")
+    overflow = static_cast<uint32_t>(request.size);
+  else
+    return fail(errc::invalid_argument,
+                "the pool has no size '" + request.what + "'; it has pool_size and max_overflow");
+  if (auto refused = core_->resize(size, overflow))
+    return refused;
+  options_.log->log(options_.id, observe::log_level::info, "resized",
+                    {{"pool_size", int64_t{size}}, {"max_overflow", int64_t{overflow}}});
+  return caf::unit;
+}
+
+void postgres_pool_state::on_ready() {
+  ready_ = true;
+  for (auto* waiting : {&waiting_for_start_, &waiting_for_ready_}) {
+    for (auto& answer : *waiting)
+      answer.deliver();
+    waiting->clear();
+  }
+}
+
+void postgres_pool_state::on_first_failure(const caf::error& reason) {
+  first_failure_ = reason;
+  for (auto& answer : waiting_for_start_)
+    answer.deliver(reason);
+  waiting_for_start_.clear();
+}
+
+void postgres_pool_state::on_drained() {
+  for (auto& answer : waiting_for_drain_)
+    answer.deliver();
+  waiting_for_drain_.clear();
+}
+
+// -- watching ----------------------------------------------------------------------
+
+void postgres_pool_state::tick() {
+  metrics_.publish(report());
+  if (ready_ && !probing_)
+    probe();
+  self_->timers().schedule_after(tick_interval, [this] { tick(); });
+}
+
+void postgres_pool_state::probe() {
+  probing_ = true;
+  core_->execute(probe_token, 0, pg_statement{"SELECT 1", {}, true}, self_->now() + probe_timeout);
+}
+
+pool_stats postgres_pool_state::report() const {
+  auto result = core_->stats();
+  metrics_.complete(result);
+  return result;
+}
+
+std::vector<pg_holder> postgres_pool_state::holders() const {
+  auto result = core_->holders(self_->now());
+  for (auto& x : result)
+    if (auto i = owner_names_.find(x.owner); i != owner_names_.end())
+      x.owner_name = i->second;
+  return result;
+}
+
+health_report postgres_pool_state::health() const {
+  auto stats = report();
+  health_report result{options_.id, health_status::healthy, {}, to_health_fields(stats)};
+  if (!core_->connected()) {
+    result.status = health_status::unhealthy;
+    result.detail =
+        stats.last_connect_error.empty() ? "not connected yet" : stats.last_connect_error;
+  } else if (!probe_error_.empty()) {
+    result.status = health_status::unhealthy;
+    result.detail = "the last probe failed: " + probe_error_;
+  } else if (stats.leaks > 0) {
+    result.status = health_status::degraded;
+    result.detail = std::to_string(stats.leaks) + " leases are held for too long";
+  } else if (stats.waiting > stats.max_waiting / 2) {
+    result.status = health_status::degraded;
+    result.detail = std::to_string(stats.waiting) + " of at most " +
+                    std::to_string(stats.max_waiting) + " requests wait";
+  }
+  return result;
+}
+
+void postgres_pool_state::on_notice(const postgres::pool_notice& notice) {
+  using postgres::pool_event;
+  auto level = observe::log_level::warning;
+  if (notice.event == pool_event::connected || notice.event == pool_event::resets)
+    level = observe::log_level::debug;
+  if (!options_.log->enabled(level))
+    return;
+  std::vector<field> fields;
+  if (notice.conn != nullptr)
+    fields.push_back({"endpoint", notice.conn->endpoint()});
+  if (notice.reason != nullptr)
+    fields.push_back({"reason", describe(*notice.reason)});
+  if (notice.holder != nullptr) {
+    auto owner = owner_names_.find(notice.holder->owner);
+    fields.push_back({"owner", static_cast<int64_t>(notice.holder->owner)});
+    fields.push_back({"owner_name", owner != owner_names_.end() ? owner->second : ""});
+    fields.push_back({"age_ms", notice.holder->age.count() / 1'000'000});
+    fields.push_back({"statement", notice.holder->statement});
+  }
+  options_.log->log(options_.id, level, postgres::name_of(notice.event), fields);
+}
+
+void postgres_pool_state::record_acquire(caf::timespan duration) {
+  metrics_.acquire().record(duration);
+}
+
+void postgres_pool_state::record_query(caf::timespan duration) {
+  metrics_.query().record(duration);
+}
+
+void postgres_pool_state::record_hold(caf::timespan duration) {
+  metrics_.hold().record(duration);
+}
+
+// -- the loop ----------------------------------------------------------------------
+
+void postgres_pool_state::do_enter(void (*body)(void*), void* context) {
+  // Keeps the actor alive while the completion runs, which may make it quit.
+  caf::strong_actor_ptr guard{self_->ctrl()};
+  self_->enter([body, context] { body(context); });
+}
+
+postgres_pool_state::actor_type spawn_postgres_pool(event_loop& loop,
+                                                    postgres_pool_options options) {
+  return spawn_on<postgres_pool_state>(loop, std::move(options));
+}
+
+} // namespace dbs

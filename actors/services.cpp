@@ -1,0 +1,270 @@
+#include "dbs/actors/services.hpp"
+
+#include "dbs/actors/health/health.hpp"
+#include "dbs/actors/http/http.hpp"
+#include "dbs/actors/postgres_pool/postgres_pool.hpp"
+#include "dbs/actors/redis/redis.hpp"
+#include "dbs/actors/supervisor/supervisor.hpp"
+#include "dbs/config/socket_path.hpp"
+#include "dbs/messages/error_detail.hpp"
+#include "dbs/runtime/caf/front.hpp"
+#include "dbs/runtime/observe/configuration.hpp"
+#include "dbs/runtime/observe/log.hpp"
+
+#include <map>
+#include <mutex>
+#include <utility>
+
+namespace dbs {
+
+namespace {
+
+/// Longer than all drain timeouts together: only a bug reaches it.
+constexpr caf::timespan shutdown_limit = std::chrono::seconds{60};
+
+} // namespace
+
+// -- the instance ------------------------------------------------------------------
+
+struct database_services::impl {
+  impl(caf::actor_system& sys, services_options what, std::shared_ptr<observe::logger> logger)
+      : system(sys), options(std::move(what)), log(std::move(logger)), sockets(sys, "dbs.sockets"),
+        control(sys, "dbs.control") {}
+
+  impl(const impl&) = delete;
+  impl& operator=(const impl&) = delete;
+
+  ~impl() { stop(); }
+
+  caf::error start();
+  void stop();
+
+  caf::strong_actor_ptr& front_of(const std::string& id) {
+    auto& result = fronts[id];
+    if (!result)
+      result = front::make(system, id);
+    return result;
+  }
+
+  child_spec pool_spec();
+  child_spec redis_spec();
+  child_spec health_spec();
+  child_spec http_spec();
+
+  caf::actor_system& system;
+  services_options options;
+  std::shared_ptr<observe::registry> metrics = std::make_shared<observe::registry>();
+  std::shared_ptr<observe::logger> log;
+  std::shared_ptr<std::atomic<uint16_t>> port =
+      std::make_shared<std::atomic<uint16_t>>(uint16_t{0});
+  std::map<std::string, caf::strong_actor_ptr> fronts;
+  /// The managers that own connections; PostgreSQL's traffic has a loop to itself.
+  event_loop sockets;
+  /// Everybody else, the supervisor among them.
+  event_loop control;
+  supervisor_actor supervisor;
+  std::mutex stop_mutex;
+  bool stopped = false; // guarded by stop_mutex
+};
+
+child_spec database_services::impl::pool_spec() {
+  child_spec spec;
+  spec.id = "postgres_pool";
+  spec.front = front_of(spec.id);
+  spec.spawn = [this](const supervisor_actor&) -> manager_control_actor {
+    return spawn_postgres_pool(
+        sockets, {"postgres_pool", options.configuration.values.database, metrics, log, {}});
+  };
+  return spec;
+}
+
+child_spec database_services::impl::redis_spec() {
+  child_spec spec;
+  spec.id = "redis";
+  spec.front = front_of(spec.id);
+  spec.spawn = [this](const supervisor_actor&) -> manager_control_actor {
+    return spawn_redis(control, options.configuration.values.redis);
+  };
+  return spec;
+}
+
+child_spec database_services::impl::health_spec() {
+  child_spec spec;
+  spec.id = "health";
+  spec.dependencies = {"postgres_pool", "redis"};
+  spec.front = front_of(spec.id);
+  spec.spawn = [this](const supervisor_actor& parent) -> manager_control_actor {
+    // Redis has a fallback, so its absence only degrades.
+    return spawn_health(control, parent, options.configuration.values.health, {"postgres_pool"});
+  };
+  return spec;
+}
+
+child_spec database_services::impl::http_spec() {
+  child_spec spec;
+  spec.id = "http";
+  spec.dependencies = {"health"};
+  spec.front = front_of(spec.id);
+  spec.spawn = [this](const supervisor_actor& parent) -> manager_control_actor {
+    return spawn_http(
+        control, {options.configuration.values.http, parent,
+                  caf::actor_cast<health_actor>(front_of("health")),
+                  database_client{caf::actor_cast<postgres_pool_actor>(front_of("postgres_pool"))},
+                  metrics, log, observe::configuration_json(options.configuration), port});
+  };
+  return spec;
+}
+
+caf::error database_services::impl::start() {
+  std::vector<child_spec> children{pool_spec(), redis_spec(), health_spec()};
+  if (options.serve_http)
+    children.push_back(http_spec());
+  auto sorted = supervisor_state::start_order(std::move(children));
+  if (!sorted)
+    return std::move(sorted.error());
+  supervisor = spawn_supervisor(control, std::move(*sorted), log);
+  return {};
+}
+
+void database_services::impl::stop() {
+  std::unique_lock guard{stop_mutex};
+  if (std::exchange(stopped, true))
+    return;
+  if (supervisor) {
+    caf::scoped_actor self{system};
+    mail(self, shutdown_atom_v, call_context{})
+        .request(supervisor, shutdown_limit)
+        .receive([] {},
+                 [this](const caf::error& reason) {
+                   log->log("services", observe::log_level::error, "shutdown did not finish",
+                            {{"reason", describe(reason)}});
+                 });
+    caf::anon_send_exit(supervisor, caf::exit_reason::user_shutdown);
+    self->wait_for(supervisor);
+  }
+  sockets.stop();
+  control.stop();
+  log->flush();
+}
+
+// -- the handle --------------------------------------------------------------------
+
+database_client database_services::database() const {
+  return database_client{caf::actor_cast<postgres_pool_actor>(impl_->fronts.at("postgres_pool"))};
+}
+
+health_client database_services::health() const {
+  return health_client{caf::actor_cast<health_actor>(impl_->fronts.at("health"))};
+}
+
+const supervisor_actor& database_services::supervisor() const {
+  return impl_->supervisor;
+}
+
+observe::registry& database_services::metrics() const {
+  return *impl_->metrics;
+}
+
+const loaded_settings& database_services::configuration() const {
+  return impl_->options.configuration;
+}
+
+caf::error database_services::initialize(caf::timespan timeout) const {
+  caf::scoped_actor self{impl_->system};
+  call_options options;
+  options.timeout = timeout;
+  auto ready = blocking_ask<void>(self, options, impl_->supervisor, ready_atom_v);
+  if (!ready)
+    return ready.error();
+  // So that whoever asks for the health next sees what has just been reached.
+  auto fresh = blocking_ask<services_health>(self, options, health().actor(), refresh_atom_v);
+  return fresh ? caf::error{} : std::move(fresh.error());
+}
+
+uint16_t database_services::http_port() const {
+  return impl_->port->load();
+}
+
+std::string database_services::socket_path() const {
+  return impl_->options.serve_http ? impl_->options.configuration.values.http.socket : "";
+}
+
+void database_services::shutdown() const {
+  impl_->stop();
+}
+
+// -- making and sharing ------------------------------------------------------------
+
+caf::expected<database_services> create_database_services(caf::actor_system& system,
+                                                          services_options options) {
+  auto& socket = options.configuration.values.http.socket;
+  if (socket.empty())
+    socket = default_socket_path();
+  auto log = observe::logger::make(options.configuration.values.log);
+  if (!log)
+    return std::move(log.error());
+  auto result =
+      std::make_shared<database_services::impl>(system, std::move(options), std::move(*log));
+  if (auto reason = result->start())
+    return reason;
+  return database_services{std::move(result)};
+}
+
+/// Who shares what. The one thing that is global to the process: the runbook's
+/// `get_database_services()` has no argument that could say where to look. It keeps
+/// nothing alive.
+class services_registry {
+public:
+  static services_registry& instance() {
+    static services_registry result;
+    return result;
+  }
+
+  caf::expected<database_services> get(caf::actor_system& system, const std::string& mode) {
+    std::unique_lock guard{mutex_};
+    auto& shared = shared_[{&system, mode}];
+    if (auto existing = shared.lock())
+      return database_services{std::move(existing)};
+    config_sources sources;
+    sources.environment = read_process_environment();
+    sources.mode = mode;
+    auto configuration = load_settings(sources);
+    if (!configuration)
+      return std::move(configuration.error());
+    auto made = create_database_services(system, {std::move(*configuration), true});
+    if (made)
+      shared = made->impl_;
+    return made;
+  }
+
+  caf::expected<database_services> only() {
+    std::unique_lock guard{mutex_};
+    std::vector<std::shared_ptr<database_services::impl>> living;
+    for (auto& entry : shared_)
+      if (auto existing = entry.second.lock())
+        living.push_back(std::move(existing));
+    if (living.empty())
+      return fail(errc::not_found,
+                  "nobody has called get_database_services(system, mode) in this process");
+    if (living.size() > 1)
+      return fail(errc::invalid_argument,
+                  "this process shares several instances: name the system and the mode");
+    return database_services{std::move(living.front())};
+  }
+
+private:
+  std::mutex mutex_;
+  std::map<std::pair<caf::actor_system*, std::string>, std::weak_ptr<database_services::impl>>
+      shared_; // guarded by mutex_
+};
+
+caf::expected<database_services> get_database_services(caf::actor_system& system,
+                                                       const std::string& mode) {
+  return services_registry::instance().get(system, mode);
+}
+
+caf::expected<database_services> get_database_services() {
+  return services_registry::instance().only();
+}
+
+} // namespace dbs

@@ -1,0 +1,87 @@
+// The composition root: builds all managers, supervised, inside the host's actor
+// system, and hands out their clients.
+//
+//     dbs::init(); // once, before the actor system
+//     caf::actor_system system{config};
+//     auto services = dbs::create_database_services(system, options);
+//     if (!services || services->initialize(30s)) ...
+#pragma once
+
+#include "dbs/actors/client/database_client.hpp"
+#include "dbs/actors/client/health_client.hpp"
+#include "dbs/config/load.hpp"
+#include "dbs/messages/manager/supervisor.hpp"
+#include "dbs/runtime/observe/metrics.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/expected.hpp>
+
+#include <memory>
+#include <string>
+
+namespace dbs {
+
+struct services_options {
+  /// What `load_settings` returned.
+  loaded_settings configuration;
+  /// False leaves HTTP and its socket out: a host may not want listeners.
+  bool serve_http = true;
+};
+
+/// One instance of all services. A small handle: copies share the instance, and the
+/// last copy shuts it down. All copies must be gone, or `shutdown()` called, before
+/// the actor system is destroyed, which would otherwise wait for the managers.
+///
+/// Nothing here is process-global: two instances in one process do not meet.
+class database_services {
+public:
+  database_client database() const;
+  health_client health() const;
+
+  /// The tree, for tools: children, states, statistics, resizing.
+  const supervisor_actor& supervisor() const;
+
+  /// Where this instance counts; hosts may register metrics of their own.
+  observe::registry& metrics() const;
+
+  const loaded_settings& configuration() const;
+
+  /// Waits until every manager has been ready. The error says which is not, and
+  /// why. Blocks; not for actors.
+  caf::error initialize(caf::timespan timeout) const;
+
+  /// The port HTTP listens on; 0 before it listens.
+  uint16_t http_port() const;
+
+  /// Where dbsctl connects; empty if HTTP is left out.
+  std::string socket_path() const;
+
+  /// Drains and stops all managers in reverse order of their start, then the loops.
+  /// Blocks. Idempotent. Clients answer `draining` from then on.
+  void shutdown() const;
+
+  struct impl;
+  explicit database_services(std::shared_ptr<impl> ptr) : impl_(std::move(ptr)) {}
+
+private:
+  friend class services_registry;
+
+  std::shared_ptr<impl> impl_;
+};
+
+/// Builds and starts a new instance. Does not wait: the managers start by
+/// themselves, also when PostgreSQL or Redis is away. Fails with `config_invalid` or
+/// `invalid_argument` only.
+caf::expected<database_services> create_database_services(caf::actor_system& system,
+                                                          services_options options);
+
+/// The instance that is shared in `system` under `mode`: made from the environment
+/// by the first caller, and living as long as somebody holds a copy.
+caf::expected<database_services> get_database_services(caf::actor_system& system,
+                                                       const std::string& mode = {});
+
+/// The instance that `get_database_services(system, ...)` shares in this process.
+/// `not_found` if there is none, `invalid_argument` if there are several.
+caf::expected<database_services> get_database_services();
+
+} // namespace dbs

@@ -1,0 +1,202 @@
+#include "workload.hpp"
+
+#include "catalogue.hpp"
+#include "zipf.hpp"
+
+#include "dbs/runtime/caf/mail.hpp"
+
+#include <caf/event_based_actor.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/stateful_actor.hpp>
+
+#include <random>
+
+namespace dbs::demo {
+
+namespace {
+
+constexpr int32_t rows_per_batch = 1000;
+constexpr int32_t batches_in_flight = 4;
+
+using clock = std::chrono::steady_clock;
+
+/// Reads mostly, changes a price now and then, and buys in a transaction. One
+/// operation at a time, until the time is over.
+class shopper {
+public:
+  shopper(caf::event_based_actor* self, database_client database,
+          std::shared_ptr<workload_figures> figures, clock::time_point end, uint32_t seed)
+      : self_(self), database_(std::move(database)), figures_(std::move(figures)), end_(end),
+        random_(seed) {}
+
+  caf::behavior make_behavior() {
+    next();
+    // An actor lives as long as it has a behavior or answers to wait for.
+    return {};
+  }
+
+private:
+  void next() {
+    started_ = clock::now();
+    if (started_ >= end_)
+      return;
+    auto die = random_() % 100;
+    if (die < 90)
+      read_product();
+    else if (die < 95)
+      list_category();
+    else if (die < 98)
+      change_price();
+    else
+      purchase();
+  }
+
+  /// Products are popular in an order that has nothing to do with their ids.
+  int32_t product() {
+    auto rank = static_cast<int64_t>(popularity_(random_));
+    return static_cast<int32_t>(rank * 7919 % product_count);
+  }
+
+  void read_product() {
+    finish(operation::read_product,
+           database_.execute(self_,
+                             "SELECT name, description, price_cents, stock FROM product "
+                             "WHERE id = $1",
+                             product()));
+  }
+
+  void list_category() {
+    finish(operation::list_category,
+           database_.execute(self_,
+                             "SELECT id, name, price_cents FROM product WHERE category = $1 "
+                             "ORDER BY id LIMIT 10",
+                             static_cast<int32_t>(random_() % category_count)));
+  }
+
+  void change_price() {
+    finish(operation::change_price,
+           database_.execute(self_, "UPDATE product SET price_cents = $2 WHERE id = $1", product(),
+                             static_cast<int64_t>(100 + random_() % 100'000)));
+  }
+
+  void purchase() {
+    database_.checkout(self_).then(
+        [this](pg_session session) {
+          session_ = std::move(session);
+          auto id = product();
+          // Sent one behind the other; the pool runs them in order.
+          session_.begin(self_).then([] {}, ignore_error);
+          session_
+              .execute(self_, "UPDATE product SET stock = greatest(stock - 1, 0) WHERE id = $1", id)
+              .then(ignore_rows, ignore_error);
+          session_.execute(self_, "INSERT INTO purchase (product, quantity) VALUES ($1, 1)", id)
+              .then(ignore_rows, ignore_error);
+          session_.commit(self_).then([this] { end_purchase(true); },
+                                      [this](const caf::error&) { end_purchase(false); });
+        },
+        [this](const caf::error&) { record(operation::purchase, false); });
+  }
+
+  void end_purchase(bool succeeded) {
+    session_.release();
+    record(operation::purchase, succeeded);
+  }
+
+  // If a statement of the transaction fails, so does its commit, which is counted.
+  static void ignore_rows(const pg_result&) {}
+  static void ignore_error(const caf::error&) {}
+
+  template <class Pending>
+  void finish(operation what, Pending pending) {
+    std::move(pending).then([this, what](const pg_result&) { record(what, true); },
+                            [this, what](const caf::error&) { record(what, false); });
+  }
+
+  void record(operation what, bool succeeded) {
+    if (succeeded) {
+      figures_->latency[static_cast<size_t>(what)].record(clock::now() - started_);
+      figures_->done.fetch_add(1, std::memory_order_relaxed);
+    } else {
+      figures_->failed.fetch_add(1, std::memory_order_relaxed);
+    }
+    next();
+  }
+
+  caf::event_based_actor* self_;
+  database_client database_;
+  std::shared_ptr<workload_figures> figures_;
+  clock::time_point end_;
+  clock::time_point started_{};
+  std::minstd_rand random_;
+  zipf popularity_{product_count};
+  pg_session session_;
+};
+
+} // namespace
+
+caf::error load_catalogue(caf::actor_system& system, const database_client& database,
+                          const std::function<void(int32_t)>& on_progress) {
+  auto sync = database.sync(system);
+  for (auto& statement : schema())
+    if (auto made = sync.run({statement, {}, false}); !made)
+      return std::move(made.error());
+  caf::scoped_actor self{system};
+  using pending_type = decltype(mail(self, execute_atom_v, call_context{}, pg_statement{})
+                                    .request(database.actor(), caf::infinite));
+  std::deque<pending_type> in_flight;
+  caf::error problem;
+  int32_t loaded = 0;
+  auto finish_oldest = [&] {
+    in_flight.front().receive(
+        [&](const pg_result& result) {
+          loaded += static_cast<int32_t>(result.affected_rows());
+          on_progress(loaded);
+        },
+        [&](caf::error& reason) { problem = as_service_error(std::move(reason)); });
+    in_flight.pop_front();
+  };
+  for (int32_t first = 1; first <= product_count && !problem; first += rows_per_batch) {
+    auto batch = make_products(first, rows_per_batch);
+    pg_statement insert{insert_products,
+                        make_params(batch.ids, batch.categories, batch.names, batch.descriptions,
+                                    batch.price_cents, batch.stock),
+                        true};
+    in_flight.push_back(mail(self, execute_atom_v, call_context{}, std::move(insert))
+                            .request(database.actor(), caf::infinite));
+    if (in_flight.size() == batches_in_flight)
+      finish_oldest();
+  }
+  while (!in_flight.empty())
+    finish_oldest();
+  if (problem)
+    return problem;
+  for (auto statement : {"CREATE INDEX ON product (category, id)", "ANALYZE product"})
+    if (auto made = sync.run({statement, {}, false}); !made)
+      return std::move(made.error());
+  return {};
+}
+
+void run_workload(caf::actor_system& system, const database_client& database,
+                  const std::shared_ptr<workload_figures>& figures, int shoppers,
+                  std::chrono::seconds duration, const std::function<void()>& on_progress) {
+  caf::scoped_actor self{system};
+  auto end = clock::now() + duration;
+  std::vector<caf::actor> running;
+  for (int i = 0; i < shoppers; ++i) {
+    running.push_back(system.spawn<caf::stateful_actor<shopper>>(database, figures, end,
+                                                                 static_cast<uint32_t>(i + 1)));
+    self->monitor(running.back());
+  }
+  while (!running.empty()) {
+    self->receive(
+        [&](const caf::down_msg& down) {
+          running.erase(
+              std::remove_if(running.begin(), running.end(),
+                             [&](const caf::actor& x) { return x.address() == down.source; }),
+              running.end());
+        },
+        caf::after(std::chrono::milliseconds{500}) >> on_progress);
+  }
+}
+
+} // namespace dbs::demo

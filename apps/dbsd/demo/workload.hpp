@@ -1,0 +1,40 @@
+// The demo's load: actors that read and buy products through the public client.
+#pragma once
+
+#include "dbs/actors/client/database_client.hpp"
+#include "dbs/runtime/observe/histogram.hpp"
+
+#include <caf/actor_system.hpp>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+namespace dbs::demo {
+
+enum class operation : uint8_t { read_product, list_category, change_price, purchase };
+
+inline constexpr std::array operation_names{"read product", "list category", "change price",
+                                            "purchase (transaction)"};
+
+/// What all shoppers have done so far. Any thread.
+struct workload_figures {
+  std::array<observe::histogram, operation_names.size()> latency;
+  std::atomic<uint64_t> done{0};
+  std::atomic<uint64_t> failed{0};
+};
+
+/// Loads the catalogue; `on_progress` is told how many rows are there.
+caf::error load_catalogue(caf::actor_system& system, const database_client& database,
+                          const std::function<void(int32_t)>& on_progress);
+
+/// Runs `shoppers` actors for `duration` and returns when the last has finished.
+/// `on_progress` is called about twice a second on the calling thread.
+void run_workload(caf::actor_system& system, const database_client& database,
+                  const std::shared_ptr<workload_figures>& figures, int shoppers,
+                  std::chrono::seconds duration, const std::function<void()>& on_progress);
+
+} // namespace dbs::demo

@@ -1,0 +1,21 @@
+// Settings from the environment and from flags: both are pairs of texts.
+#pragma once
+
+#include "dbs/config/internal/setting_candidate.hpp"
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace dbs::internal {
+
+/// Takes the variables of the table. Others are left alone, save for those that
+/// begin with DBS_: they are meant for us and nobody else.
+source_content read_environment(const std::map<std::string, std::string>& environment);
+
+/// Takes pairs of a dotted key and a text. A key that is given twice with different
+/// values is a violation.
+source_content read_flags(const std::vector<std::pair<std::string, std::string>>& flags);
+
+} // namespace dbs::internal

@@ -1,0 +1,108 @@
+#include "dbs/config/internal/setting_candidate.hpp"
+
+#include "dbs/config/setting_value.hpp"
+#include "dbs/config/url_mask.hpp"
+#include "dbs/messages/error_detail.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace dbs::internal {
+
+namespace {
+
+constexpr size_t max_shown = 200;
+
+/// A variable may hold what was meant for another one, so every value that looks
+/// like a URL is masked, whatever setting it was given for.
+std::string shown_value(const setting_candidate& candidate) {
+  auto& text = candidate.text;
+  auto is_url = std::holds_alternative<database_url_setting>(candidate.row->type) ||
+                std::holds_alternative<redis_url_setting>(candidate.row->type);
+  if (text.empty())
+    return "\"\"";
+  is_url = is_url || text.find("://") != std::string::npos || text.find('@') != std::string::npos;
+  auto result = is_url ? mask_url(text) : text;
+  for (auto& c : result)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      c = '?';
+  if (result.size() > max_shown)
+    result = result.substr(0, max_shown) + "...";
+  return "\"" + result + "\"";
+}
+
+/// Levenshtein's distance, with one row of the matrix.
+size_t distance(std::string_view x, std::string_view y) {
+  std::vector<size_t> row(y.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < x.size(); ++i) {
+    auto diagonal = row[0];
+    row[0] = i + 1;
+    for (size_t j = 0; j < y.size(); ++j) {
+      auto above = row[j + 1];
+      row[j + 1] = std::min({above + 1, row[j] + 1, diagonal + (x[i] == y[j] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row.back();
+}
+
+} // namespace
+
+setting_violation bad_value(const setting_candidate& candidate, std::string_view problem) {
+  auto key = std::string{candidate.row->key};
+  return {key, key + ": " + shown_value(candidate) + " from " + to_string(candidate.origin) + " " +
+                   std::string{problem} + "; allowed: " + allowed_values(*candidate.row)};
+}
+
+setting_violation conflicting_value(const setting_conflict& conflict, const settings& values,
+                                    const setting_origin& origin,
+                                    const setting_origin& other_origin) {
+  auto& row = *find_setting(conflict.key);
+  auto& other = *find_setting(conflict.other);
+  // With their variables: neither needs to have been set by one.
+  auto name = [](const setting_descriptor& x) {
+    return std::string{x.key} + " (" + std::string{x.env} + ")";
+  };
+  return {std::string{row.key}, name(row) + ": \"" + setting_text(row, values) + "\" from " +
+                                    to_string(origin) + " " + std::string{conflict.rule} + " " +
+                                    name(other) + ", which is \"" + setting_text(other, values) +
+                                    "\" from " + to_string(other_origin)};
+}
+
+setting_violation missing_target(std::string_view key) {
+  auto& row = *find_setting(key);
+  return {std::string{key},
+          std::string{key} + " (" + std::string{row.env} +
+              "): is missing and has no default; allowed: " + allowed_values(row)};
+}
+
+caf::error to_error(std::vector<setting_violation> violations) {
+  if (violations.empty())
+    return {};
+  error_detail detail;
+  for (auto& x : violations) {
+    detail.what += (detail.what.empty() ? "" : "\n") + x.message;
+    detail.fields.push_back({std::move(x.name), std::move(x.message)});
+  }
+  return fail(errc::config_invalid, std::move(detail));
+}
+
+std::string suggestion(std::string_view name, const std::vector<std::string_view>& known) {
+  constexpr size_t max_name = 100; // the work is bounded by the product of the lengths
+  constexpr size_t near = 3;
+  if (name.size() > max_name)
+    return {};
+  auto best = near + 1;
+  std::string_view nearest;
+  for (auto candidate : known) {
+    auto d = distance(name, candidate);
+    if (d < best) {
+      best = d;
+      nearest = candidate;
+    }
+  }
+  return best > near ? std::string{} : "; did you mean " + std::string{nearest} + "?";
+}
+
+} // namespace dbs::internal

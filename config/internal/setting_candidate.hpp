@@ -1,0 +1,56 @@
+// What a source says about one setting, before anybody judged it, and what is
+// found to be wrong with it.
+#pragma once
+
+#include "dbs/config/setting_origin.hpp"
+#include "dbs/config/setting_table.hpp"
+#include "dbs/config/validation.hpp"
+
+#include <caf/error.hpp>
+
+#include <string>
+#include <vector>
+
+namespace dbs::internal {
+
+struct setting_candidate {
+  /// Never null.
+  const setting_descriptor* row;
+  /// As `assign_setting` takes it, whatever type it had in its source.
+  std::string text;
+  setting_origin origin;
+};
+
+struct setting_violation {
+  /// The dotted key; the variable or key as written when it is unknown.
+  std::string name;
+  /// One line.
+  std::string message;
+};
+
+/// What reading a source results in.
+struct source_content {
+  std::vector<setting_candidate> candidates;
+  std::vector<setting_violation> violations;
+};
+
+/// The one line for a value that is not allowed. URLs are masked, control
+/// characters replaced, long values cut.
+setting_violation bad_value(const setting_candidate& candidate, std::string_view problem);
+
+/// The one line for two settings that contradict each other.
+setting_violation conflicting_value(const setting_conflict& conflict, const settings& values,
+                                    const setting_origin& origin,
+                                    const setting_origin& other_origin);
+
+/// The one line for a URL that must be there.
+setting_violation missing_target(std::string_view key);
+
+/// The error of all violations; none if there are none.
+caf::error to_error(std::vector<setting_violation> violations);
+
+/// The part of an unknown name's message that helps: "; did you mean X?" for the
+/// nearest one of `known`, if any is near.
+std::string suggestion(std::string_view name, const std::vector<std::string_view>& known);
+
+} // namespace dbs::internal

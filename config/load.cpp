@@ -1,0 +1,142 @@
+#include "dbs/config/load.hpp"
+
+#include "dbs/config/duration.hpp"
+#include "dbs/config/internal/environment_source.hpp"
+#include "dbs/config/internal/setting_candidate.hpp"
+#include "dbs/config/internal/toml_source.hpp"
+#include "dbs/config/modes.hpp"
+#include "dbs/config/setting_value.hpp"
+#include "dbs/config/validation.hpp"
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+
+#include <unistd.h>
+
+namespace dbs {
+
+namespace {
+
+class loader {
+public:
+  explicit loader(const config_sources& sources) : sources_(sources) {}
+
+  caf::expected<loaded_settings> run() {
+    for (auto& row : setting_table())
+      result_.origins.emplace(row.key, setting_origin{});
+    if (sources_.file)
+      read(internal::read_toml_file(*sources_.file));
+    read(internal::read_environment(sources_.environment));
+    read(internal::read_flags(sources_.flags));
+    if (!sources_.mode.empty())
+      candidates_.push_back(
+          {find_setting("mode"), sources_.mode, {setting_source::program, {}, 0}});
+    apply_mode();
+    // In ascending order of strength; what is overridden has to be valid as well.
+    for (auto& candidate : candidates_)
+      apply(candidate);
+    apply_url_arguments();
+    check();
+    if (auto problem = internal::to_error(std::move(violations_)))
+      return problem;
+    return std::move(result_);
+  }
+
+private:
+  void read(internal::source_content content) {
+    for (auto& x : content.candidates)
+      candidates_.push_back(std::move(x));
+    for (auto& x : content.violations)
+      violate(std::move(x));
+  }
+
+  void violate(internal::setting_violation x) {
+    violated_.insert(x.name);
+    violations_.push_back(std::move(x));
+  }
+
+  setting_origin& origin(std::string_view key) { return result_.origins.find(key)->second; }
+
+  /// The preset of the strongest source that names a mode; `apply` judges the name.
+  void apply_mode() {
+    auto is_mode = [](const internal::setting_candidate& x) { return x.row->key == "mode"; };
+    auto chosen = std::find_if(candidates_.rbegin(), candidates_.rend(), is_mode);
+    auto* preset = chosen != candidates_.rend() ? find_mode(chosen->text) : nullptr;
+    if (preset == nullptr)
+      return;
+    dbs::apply_mode(*preset, result_.values);
+    for (auto key : preset_keys)
+      origin(key) = {setting_source::mode, std::string{preset->name}, 0};
+  }
+
+  void apply(const internal::setting_candidate& candidate) {
+    if (auto problem = assign_setting(*candidate.row, result_.values, candidate.text))
+      violate(internal::bad_value(candidate, *problem));
+    else
+      origin(candidate.row->key) = candidate.origin;
+  }
+
+  /// What the URL says about settings that no source names.
+  void apply_url_arguments() {
+    auto& target = result_.values.database.target;
+    if (target.connect_timeout)
+      apply_url_argument("database.connect_timeout", to_duration_text(*target.connect_timeout));
+    if (target.statement_timeout)
+      apply_url_argument("database.statement_timeout", to_duration_text(*target.statement_timeout));
+    if (target.statement_cache)
+      apply_url_argument("database.statement_cache", std::to_string(*target.statement_cache));
+  }
+
+  void apply_url_argument(std::string_view key, std::string text) {
+    auto source = origin(key).source;
+    if (source != setting_source::builtin && source != setting_source::mode)
+      return;
+    apply({find_setting(key), std::move(text), {setting_source::url, "database.url", 0}});
+  }
+
+  void check() {
+    auto& database = result_.values.database;
+    // A small pool is no reason to complain about a default.
+    if (origin("database.min_idle").source == setting_source::builtin)
+      database.min_idle = std::min(database.min_idle, database.pool_size);
+    for (auto& conflict : find_conflicts(result_.values)) {
+      // A value that was refused has left its default behind, which nobody chose.
+      if (!is_violated(conflict.key) && !is_violated(conflict.other))
+        violate(internal::conflicting_value(conflict, result_.values, origin(conflict.key),
+                                            origin(conflict.other)));
+    }
+    if (sources_.development || !sources_.require_targets)
+      return;
+    for (std::string_view key : {"database.url", "redis.url"})
+      if (origin(key).source == setting_source::builtin && !is_violated(key))
+        violate(internal::missing_target(key));
+  }
+
+  bool is_violated(std::string_view key) const { return violated_.find(key) != violated_.end(); }
+
+  const config_sources& sources_;
+  std::vector<internal::setting_candidate> candidates_;
+  std::vector<internal::setting_violation> violations_;
+  std::set<std::string, std::less<>> violated_;
+  loaded_settings result_;
+};
+
+} // namespace
+
+caf::expected<loaded_settings> load_settings(const config_sources& sources) {
+  return loader{sources}.run();
+}
+
+std::map<std::string, std::string> read_process_environment() {
+  std::map<std::string, std::string> result;
+  for (auto** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    std::string_view text{*entry};
+    auto equals = text.find('=');
+    if (equals != std::string_view::npos)
+      result.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return result;
+}
+
+} // namespace dbs

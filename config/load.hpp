@@ -1,0 +1,55 @@
+// Puts the settings together: defaults, mode, file, environment, flags.
+//
+// The programs call this once at their start; an embedding host that has its own
+// configuration fills a `settings` and calls `validate_settings` (validation.hpp).
+#pragma once
+
+#include "dbs/config/setting_origin.hpp"
+#include "dbs/config/settings.hpp"
+
+#include <caf/error.hpp>
+#include <caf/expected.hpp>
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace dbs {
+
+struct config_sources {
+  std::map<std::string, std::string> environment;
+  /// A TOML file that must exist.
+  std::optional<std::filesystem::path> file;
+  /// Dotted key and text, as on the command line.
+  std::vector<std::pair<std::string, std::string>> flags;
+  /// A mode the program chose itself, stronger than a flag. Empty leaves the choice
+  /// to the sources.
+  std::string mode;
+  /// `--dev`: the program starts its own servers, so there may be no URL.
+  bool development = false;
+  /// Whether DATABASE_URL and REDIS_URL must be there outside development; false
+  /// for a program that only looks at settings.
+  bool require_targets = true;
+};
+
+struct loaded_settings {
+  settings values;
+  /// One entry per row of the table, by dotted key.
+  std::map<std::string, setting_origin, std::less<>> origins;
+};
+
+/// Flags beat the environment, which beats the file, the arguments of DATABASE_URL,
+/// the mode and the defaults, in this order. The error is `errc::config_invalid`
+/// with every violation: one per line in `what`, and one field each, whose name is
+/// the dotted key (or the unknown variable) and whose value is the line. No secret
+/// appears in it. Any thread.
+caf::expected<loaded_settings> load_settings(const config_sources& sources);
+
+/// The environment of this process. Not while another thread changes it.
+std::map<std::string, std::string> read_process_environment();
+
+} // namespace dbs

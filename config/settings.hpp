@@ -1,0 +1,149 @@
+// Everything that can be set, with its default. docs/configuration.md is checked
+// against this file by a test.
+#pragma once
+
+#include "dbs/config/secret.hpp"
+
+#include <caf/timespan.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace dbs {
+
+/// A server address. `host` starts with '/' for the directory of a Unix socket.
+struct host_port {
+  std::string host;
+  uint16_t port = 0;
+
+  friend bool operator==(const host_port&, const host_port&) = default;
+};
+
+/// What DATABASE_URL says, in libpq's terms.
+struct database_target {
+  /// Tried in this order.
+  std::vector<host_port> hosts;
+  std::string user;
+  secret password;
+  std::string dbname;
+  /// Further libpq keywords such as sslmode, sslrootcert, application_name, options.
+  std::vector<std::pair<std::string, std::string>> parameters;
+  /// Arguments of the URL that are settings of ours. `load_settings` has copied
+  /// them to `database_settings`, unless a source named the setting itself: what
+  /// counts is there.
+  std::optional<caf::timespan> connect_timeout;
+  std::optional<caf::timespan> statement_timeout;
+  std::optional<uint32_t> statement_cache;
+
+  friend bool operator==(const database_target&, const database_target&) = default;
+};
+
+/// What REDIS_URL says.
+struct redis_target {
+  host_port address;
+  bool tls = false;
+  std::string user;
+  secret password;
+  uint32_t db = 0;
+
+  friend bool operator==(const redis_target&, const redis_target&) = default;
+};
+
+struct database_settings {
+  /// DATABASE_URL; no default outside development mode.
+  database_target target;
+  /// Connections that are kept.
+  uint32_t pool_size = 20;
+  /// Connections beyond that, closed when they come back.
+  uint32_t max_overflow = 0;
+  /// Connections that are opened in advance and kept open when idle.
+  uint32_t min_idle = 2;
+  /// How long a request waits for a connection.
+  caf::timespan acquire_timeout = std::chrono::seconds{30};
+  /// How many requests may wait; 0 means ten times the pool size with overflow.
+  uint32_t max_waiting = 0;
+  /// For one host, from the first packet to a usable session.
+  caf::timespan connect_timeout = std::chrono::seconds{5};
+  /// The server's statement_timeout for every session; 0 leaves the server's own.
+  caf::timespan statement_timeout = std::chrono::seconds{0};
+  /// How long a connection lives, shortened at random by up to `lifetime_jitter`.
+  caf::timespan max_lifetime = std::chrono::minutes{30};
+  double lifetime_jitter = 0.1;
+  /// Idle connections above `min_idle` are closed after this time.
+  caf::timespan idle_timeout = std::chrono::minutes{10};
+  /// How long a clean-up (rollback, reset, cancel) may take before the connection
+  /// is closed instead.
+  caf::timespan cleanup_timeout = std::chrono::seconds{2};
+  /// Resets the session on every return, not only when it looks dirty.
+  bool strict_reset = false;
+  /// Prepared statements kept per connection; 0 prepares nothing.
+  uint32_t statement_cache = 200;
+  /// A lease held for longer is reported as a leak.
+  caf::timespan leak_threshold = std::chrono::seconds{10};
+};
+
+struct redis_settings {
+  /// REDIS_URL; no default outside development mode.
+  redis_target target;
+  /// A PEM file with the authorities that may have signed the server's certificate
+  /// (rediss://). Empty trusts the system's.
+  std::string ca_file;
+  uint32_t pool_min = 5;
+  uint32_t pool_max = 50;
+  caf::timespan connect_timeout = std::chrono::seconds{2};
+  caf::timespan command_timeout = std::chrono::seconds{1};
+};
+
+struct cache_settings {
+  /// Entries of the in-memory level.
+  uint32_t l1_size = 1000;
+  caf::timespan l2_ttl = std::chrono::seconds{300};
+  bool l3_enabled = true;
+};
+
+struct http_settings {
+  /// Loopback unless configured; another address needs authentication, which does
+  /// not exist yet, and is refused.
+  std::string address = "127.0.0.1";
+  /// 0 takes a free port.
+  uint16_t port = 8000;
+  /// Where dbsctl connects; empty for the default below XDG_RUNTIME_DIR or /tmp.
+  std::string socket;
+  uint32_t max_connections = 256;
+  caf::timespan request_timeout = std::chrono::seconds{10};
+  uint32_t max_request_bytes = 65536;
+};
+
+struct health_settings {
+  /// How often the managers are asked; answers over HTTP come from the last round.
+  caf::timespan interval = std::chrono::seconds{1};
+};
+
+struct log_settings {
+  /// trace, debug, info, warning, error or off.
+  std::string level = "info";
+  /// text or json.
+  std::string format = "text";
+  /// Empty logs to standard error.
+  std::string file;
+  uint32_t max_file_mib = 64;
+  uint32_t max_files = 5;
+};
+
+struct settings {
+  /// The preset that was chosen: empty, or one of mcp_server, ml_training, admin,
+  /// async_modern, ha.
+  std::string mode;
+  database_settings database;
+  redis_settings redis;
+  cache_settings cache;
+  http_settings http;
+  health_settings health;
+  log_settings log;
+};
+
+} // namespace dbs

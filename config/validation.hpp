@@ -1,0 +1,31 @@
+// Judges settings that are complete: the rules that tie several of them together,
+// and all rules for a `settings` that a host filled in itself.
+#pragma once
+
+#include "dbs/config/settings.hpp"
+
+#include <caf/error.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dbs {
+
+/// A rule between two settings that is broken.
+struct setting_conflict {
+  std::string_view key;
+  std::string_view other;
+  /// What `key` must not be in relation to `other`: "must not be greater than".
+  std::string_view rule;
+};
+
+/// Every rule between settings that `values` break; not the ranges of single ones.
+std::vector<setting_conflict> find_conflicts(const settings& values);
+
+/// Checks settings that did not come from `load_settings`: ranges, conflicts, and
+/// that both targets have a host if `require_targets`. The error is as there. Any
+/// thread.
+caf::error validate_settings(const settings& values, bool require_targets = true);
+
+} // namespace dbs

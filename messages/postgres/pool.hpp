@@ -1,0 +1,217 @@
+// The public interface of the PostgreSQL pool.
+#pragma once
+
+#include "dbs/messages/call_context.hpp"
+#include "dbs/messages/field.hpp"
+#include "dbs/messages/latency_summary.hpp"
+#include "dbs/messages/postgres/params.hpp"
+#include "dbs/messages/postgres/result.hpp"
+
+#include <caf/result.hpp>
+#include <caf/timespan.hpp>
+#include <caf/typed_actor.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace dbs {
+
+// -- requests --------------------------------------------------------------------
+
+/// One SQL statement with its parameters `$1`, `$2`, ...
+struct pg_statement {
+  std::string sql;
+  pg_params params;
+  /// False sends the statement unprepared: for DDL and one-off statements.
+  bool prepare = true;
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, pg_statement& x) {
+  return f.object(x).fields(f.field("sql", x.sql), f.field("params", x.params),
+                            f.field("prepare", x.prepare));
+}
+
+/// Asks for a connection of one's own. The lease belongs to the actor that asks:
+/// when it dies, the pool rolls back and takes the connection back.
+struct pg_checkout {
+  /// Lets an owner that holds a lease already wait for another one even if the
+  /// pool might deadlock that way.
+  bool allow_nested = false;
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, pg_checkout& x) {
+  return f.object(x).fields(f.field("allow_nested", x.allow_nested));
+}
+
+/// Names a lease. The id is unique over all incarnations of the pool.
+struct pg_lease {
+  uint64_t id = 0;
+
+  friend bool operator==(const pg_lease&, const pg_lease&) = default;
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, pg_lease& x) {
+  return f.object(x).fields(f.field("id", x.id));
+}
+
+struct pg_lease_statement {
+  pg_lease lease;
+  pg_statement statement;
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, pg_lease_statement& x) {
+  return f.object(x).fields(f.field("lease", x.lease), f.field("statement", x.statement));
+}
+
+enum class pg_isolation : uint8_t {
+  /// Whatever the server's default_transaction_isolation says.
+  server_default,
+  read_committed,
+  repeatable_read,
+  serializable,
+};
+
+std::string to_string(pg_isolation x);
+bool from_string(caf::string_view in, pg_isolation& out);
+bool from_integer(uint8_t in, pg_isolation& out);
+
+template <class Inspector>
+bool inspect(Inspector& f, pg_isolation& x) {
+  return caf::default_enum_inspect(f, x);
+}
+
+/// Begins a transaction on a lease.
+struct pg_transaction {
+  pg_lease lease;
+  pg_isolation isolation = pg_isolation::server_default;
+  bool read_only = false;
+  /// Only meaningful for serializable, read-only transactions.
+  bool deferrable = false;
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, pg_transaction& x) {
+  return f.object(x).fields(f.field("lease", x.lease), f.field("isolation", x.isolation),
+                            f.field("read_only", x.read_only), f.field("deferrable", x.deferrable));
+}
+
+enum class pg_savepoint_action : uint8_t { set, rollback_to, release };
+
+std::string to_string(pg_savepoint_action x);
+bool from_string(caf::string_view in, pg_savepoint_action& out);
+bool from_integer(uint8_t in, pg_savepoint_action& out);
+
+template <class Inspector>
+bool inspect(Inspector& f, pg_savepoint_action& x) {
+  return caf::default_enum_inspect(f, x);
+}
+
+/// Sets, rolls back to or releases a savepoint. The name is quoted by the pool.
+struct pg_savepoint {
+  pg_lease lease;
+  pg_savepoint_action action = pg_savepoint_action::set;
+  std::string name;
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, pg_savepoint& x) {
+  return f.object(x).fields(f.field("lease", x.lease), f.field("action", x.action),
+                            f.field("name", x.name));
+}
+
+// -- reports ---------------------------------------------------------------------
+
+/// A snapshot of the pool.
+struct pool_stats {
+  /// The configured size and overflow.
+  uint32_t pool_size = 0;
+  uint32_t max_overflow = 0;
+  /// Connections that work for somebody: leases and running statements.
+  uint32_t active_connections = 0;
+  uint32_t idle = 0;
+  /// Connects in flight, and connections that wait for a cancel to settle.
+  uint32_t connecting = 0;
+  uint32_t quarantined = 0;
+  /// Connections beyond the size, as SQLAlchemy counts them: never negative.
+  uint32_t overflow = 0;
+  /// active_connections / (pool_size + max_overflow).
+  double utilization = 0;
+  uint32_t waiting = 0;
+  uint32_t max_waiting = 0;
+  uint32_t leases = 0;
+  /// Leases held for longer than the leak threshold.
+  uint32_t leaks = 0;
+  latency_summary acquire;
+  latency_summary query;
+  latency_summary hold;
+  /// Counters since the start, such as {"statements", 17} or {"acquire_timeouts", 2}.
+  std::vector<field> counters;
+  /// Why the last connect failed; empty if the last one succeeded.
+  std::string last_connect_error;
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, pool_stats& x) {
+  return f.object(x).fields(
+      f.field("pool_size", x.pool_size), f.field("max_overflow", x.max_overflow),
+      f.field("active_connections", x.active_connections), f.field("idle", x.idle),
+      f.field("connecting", x.connecting), f.field("quarantined", x.quarantined),
+      f.field("overflow", x.overflow), f.field("utilization", x.utilization),
+      f.field("waiting", x.waiting), f.field("max_waiting", x.max_waiting),
+      f.field("leases", x.leases), f.field("leaks", x.leaks), f.field("acquire", x.acquire),
+      f.field("query", x.query), f.field("hold", x.hold), f.field("counters", x.counters),
+      f.field("last_connect_error", x.last_connect_error));
+}
+
+/// Who holds a connection: the leak finder's row.
+struct pg_holder {
+  pg_lease lease;
+  /// The owner's CAF actor id and name.
+  uint64_t owner = 0;
+  std::string owner_name;
+  caf::timespan age{0};
+  /// True beyond the leak threshold.
+  bool leaking = false;
+  bool in_transaction = false;
+  /// The last statement, cut after 200 characters; parameters are never shown.
+  std::string statement;
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, pg_holder& x) {
+  return f.object(x).fields(
+      f.field("lease", x.lease), f.field("owner", x.owner), f.field("owner_name", x.owner_name),
+      f.field("age", x.age), f.field("leaking", x.leaking),
+      f.field("in_transaction", x.in_transaction), f.field("statement", x.statement));
+}
+
+// -- the interface ---------------------------------------------------------------
+
+/// - `execute` runs one statement outside a transaction on any connection, or on a
+///   lease.
+/// - `checkout` hands out a lease, in the order of asking.
+/// - `begin`, `commit`, `rollback`, `savepoint` drive the lease's transaction.
+/// - `release` gives a lease back: what is open is rolled back. Releasing twice is
+///   harmless; anything else on a released lease is `invalid_argument`.
+/// - `report` and `holders` say where the pool stands.
+///
+/// Errors: `pool_exhausted`, `overloaded`, `deadline_exceeded`, `connection_lost`,
+/// `in_doubt`, `query_failed`, `invalid_argument`, `draining`, `restarted`.
+using postgres_pool_actor =
+    caf::typed_actor<caf::result<pg_result>(execute_atom, call_context, pg_statement),
+                     caf::result<pg_result>(execute_atom, call_context, pg_lease_statement),
+                     caf::result<pg_lease>(checkout_atom, call_context, pg_checkout),
+                     caf::result<void>(release_atom, call_context, pg_lease),
+                     caf::result<void>(begin_atom, call_context, pg_transaction),
+                     caf::result<void>(commit_atom, call_context, pg_lease),
+                     caf::result<void>(rollback_atom, call_context, pg_lease),
+                     caf::result<void>(savepoint_atom, call_context, pg_savepoint),
+                     caf::result<pool_stats>(report_atom, call_context),
+                     caf::result<std::vector<pg_holder>>(holders_atom, call_context)>;
+
+} // namespace dbs

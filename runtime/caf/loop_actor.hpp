@@ -1,0 +1,176 @@
+// Actors that run on an event loop's thread, as CAF's brokers do on the
+// multiplexer. Every manager of DatabaseServices is one.
+//
+// A manager is a state class with `make_behavior()`, as in CAF 1.x:
+//
+//     struct echo_state {
+//       static inline const char* name = "dbs.echo";
+//       explicit echo_state(loop_actor<echo_actor>* self) : self(self) {}
+//       echo_actor::behavior_type make_behavior();
+//       loop_actor<echo_actor>* self;
+//     };
+//     auto hdl = spawn_on<echo_state>(loop);
+#pragma once
+
+#include "dbs/runtime/caf/event_loop.hpp"
+#include "dbs/runtime/caf/mail.hpp"
+#include "dbs/runtime/caf/reply.hpp"
+#include "dbs/runtime/io/timer_queue.hpp"
+
+#include <caf/actor_config.hpp>
+#include <caf/stateful_actor.hpp>
+
+#include <exception>
+#include <string>
+#include <utility>
+
+namespace dbs {
+
+namespace internal {
+
+/// What killed a manager, as the error its callers get.
+caf::error restarted_by(const std::exception_ptr& cause);
+
+/// What a closed mailbox answers.
+caf::error manager_is_gone();
+
+/// Binds an actor class of CAF to an event loop and makes its death orderly: the
+/// current request, the mailbox and later requests are answered with `restarted`.
+template <class Base>
+class loop_bound : public Base {
+public:
+  explicit loop_bound(caf::actor_config& cfg)
+      : Base(cfg), loop_(static_cast<event_loop*>(cfg.host)),
+        timers_([this] { return this->clock().now(); },
+                [this](timer_queue::time_point at) { arm(at); }) {
+    this->set_exception_handler(
+        [](caf::local_actor*, std::exception_ptr& cause) { return restarted_by(cause); });
+  }
+
+  // -- CAF ---------------------------------------------------------------------
+
+  bool enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) override {
+    auto id = what->mid;
+    auto asked_by = id.is_request() ? what->sender : nullptr;
+    if (this->getf(caf::abstract_actor::collects_metrics_flag)) {
+      what->set_enqueue_time();
+      this->metrics_.mailbox_size->inc();
+    }
+    switch (this->mailbox().push_back(std::move(what))) {
+    case caf::intrusive::inbox_result::unblocked_reader:
+      caf::intrusive_ptr_add_ref(this->ctrl());
+      loop_->exec_later(this);
+      return true;
+    case caf::intrusive::inbox_result::queue_closed:
+      // CAF would answer request_receiver_down, which says nothing to callers.
+      if (this->getf(caf::abstract_actor::collects_metrics_flag))
+        this->metrics_.mailbox_size->dec();
+      if (asked_by)
+        asked_by->enqueue(nullptr, id.response_id(), caf::make_message(manager_is_gone()), nullptr);
+      return false;
+    default:
+      return true;
+    }
+  }
+
+  caf::resumable::subtype_t subtype() const override { return caf::resumable::io_actor; }
+
+  bool cleanup(caf::error&& reason, caf::execution_unit* host) override {
+    if (!this->mailbox().closed()) {
+      this->mailbox().close();
+      this->get_normal_queue().flush_cache();
+      this->get_urgent_queue().flush_cache();
+      bouncer refuse{this};
+      while (this->mailbox().queue().new_round(1000, refuse).consumed_items > 0) {
+        // Each round answers up to 1000 elements.
+      }
+    }
+    return Base::cleanup(std::move(reason), host);
+  }
+
+  // -- for state classes -------------------------------------------------------
+
+  event_loop& loop() noexcept { return *loop_; }
+
+  boost::asio::io_context& io() noexcept { return loop_->io(); }
+
+  /// The manager's timers, on the actor clock.
+  timer_queue& timers() noexcept { return timers_; }
+
+  caf::actor_clock::time_point now() const { return this->clock().now(); }
+
+  /// Runs `fn` as if a message had arrived: for the completions of sockets and
+  /// for whatever another thread posts to the loop. `quit()` and exceptions work
+  /// as in a handler; nothing happens if the actor is gone. The caller must hold a
+  /// strong reference to the actor and be on the loop's thread.
+  template <class F>
+  void enter(F&& fn) {
+    if (!this->activate(loop_))
+      return;
+    try {
+      fn();
+    } catch (...) {
+      this->quit(restarted_by(std::current_exception()));
+    }
+    this->finalize();
+  }
+
+private:
+  /// Answers every request that CAF drains from the mailbox, whatever the nesting
+  /// of the queue it comes from.
+  struct bouncer {
+    loop_bound* self;
+
+    caf::intrusive::task_result operator()(caf::mailbox_element& x) const {
+      if (self->getf(caf::abstract_actor::collects_metrics_flag))
+        self->metrics_.mailbox_size->dec();
+      answer_with(x, manager_is_gone());
+      return caf::intrusive::task_result::resume;
+    }
+
+    template <class Key, class Queue, class... Ts>
+    caf::intrusive::task_result operator()(const Key&, const Queue&, Ts&... xs) const {
+      return (*this)(xs...);
+    }
+  };
+
+  /// Keeps one entry of the actor clock for the earliest timer. A later entry that
+  /// is still pending fires for nothing, which is cheaper than disposing it: CAF
+  /// keeps disposed entries until they are due.
+  void arm(timer_queue::time_point at) {
+    if (armed_ <= at)
+      return;
+    armed_ = at;
+    this->run_scheduled(at, [this, at] {
+      if (armed_ != at)
+        return;
+      armed_ = timer_queue::time_point::max();
+      timers_.expire(now());
+      if (auto next = timers_.next())
+        arm(*next);
+    });
+  }
+
+  event_loop* loop_;
+  timer_queue timers_;
+  timer_queue::time_point armed_ = timer_queue::time_point::max();
+};
+
+} // namespace internal
+
+/// The base class of the loop actor behind the typed handle `Handle`.
+template <class Handle>
+using loop_actor = with_mail<internal::loop_bound<typename Handle::impl>>;
+
+/// Spawns `State` on `loop`. The constructor runs on the calling thread; sends,
+/// monitors and sockets belong into `make_behavior()`.
+template <class State, class... Ts>
+auto spawn_on(event_loop& loop, Ts&&... xs) {
+  using handle = typename State::actor_type;
+  caf::actor_config cfg{&loop};
+  return loop.system()
+      .spawn_class<caf::stateful_actor<State, loop_actor<handle>>, caf::no_spawn_options>(
+          cfg, std::forward<Ts>(xs)...);
+}
+
+} // namespace dbs

@@ -1,0 +1,118 @@
+#include "dbs/runtime/io/blocking_pool.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <condition_variable>
+#include <csignal>
+#include <deque>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+namespace dbs {
+
+namespace {
+
+/// Signals belong to the host's threads. That includes SIGPIPE: libpq's cancel
+/// request writes to its socket without suppressing it.
+class signals_blocked {
+public:
+  signals_blocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+
+  ~signals_blocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+  signals_blocked(const signals_blocked&) = delete;
+  signals_blocked& operator=(const signals_blocked&) = delete;
+
+private:
+  sigset_t before_;
+};
+
+} // namespace
+
+/// Shared with the threads, since those that hang outlive the pool.
+struct blocking_pool::state {
+  struct task {
+    job work;
+    boost::asio::io_context* io;
+    job done;
+  };
+
+  std::mutex mtx;
+  std::condition_variable work_arrived;
+  std::condition_variable thread_ended;
+  std::deque<task> queue;
+  size_t max_threads;
+  size_t max_queued;
+  size_t threads = 0;
+  size_t idle = 0;
+  bool stopped = false;
+
+  state(size_t threads_arg, size_t queued_arg)
+      : max_threads(std::max(threads_arg, size_t{1})), max_queued(queued_arg) {}
+
+  /// A thread counts as idle from its start until it takes a task.
+  void run() {
+    std::unique_lock guard{mtx};
+    for (;;) {
+      work_arrived.wait(guard, [this] { return stopped || !queue.empty(); });
+      if (stopped)
+        break;
+      --idle;
+      auto next = std::move(queue.front());
+      queue.pop_front();
+      guard.unlock();
+      next.work();
+      next.work = nullptr; // frees what the job owns before its end is told
+      guard.lock();
+      ++idle;
+      // Under the lock: the destructor has not begun, so the loop is alive.
+      if (!stopped)
+        boost::asio::post(*next.io, std::move(next.done));
+    }
+    --threads;
+    thread_ended.notify_all();
+  }
+};
+
+blocking_pool::blocking_pool(size_t max_threads, size_t max_queued)
+    : state_(std::make_shared<state>(max_threads, max_queued)) {}
+
+blocking_pool::~blocking_pool() {
+  std::deque<state::task> forgotten;
+  std::unique_lock guard{state_->mtx};
+  state_->stopped = true;
+  forgotten.swap(state_->queue);
+  state_->work_arrived.notify_all();
+  state_->thread_ended.wait_for(guard, grace, [this] { return state_->threads == 0; });
+}
+
+bool blocking_pool::submit(job work, boost::asio::io_context& io, job done) {
+  std::lock_guard guard{state_->mtx};
+  auto& st = *state_;
+  // Tasks that an idle or a new thread takes at once do not wait.
+  auto startable = st.max_threads - st.threads;
+  if (st.queue.size() >= st.max_queued + st.idle + startable)
+    return false;
+  if (st.queue.size() >= st.idle && startable > 0) {
+    try {
+      signals_blocked mask; // inherited by the thread
+      std::thread{[ptr = state_] { ptr->run(); }}.detach();
+      ++st.threads;
+      ++st.idle;
+    } catch (const std::system_error&) {
+      if (st.threads == 0)
+        return false;
+    }
+  }
+  st.queue.push_back({std::move(work), &io, std::move(done)});
+  st.work_arrived.notify_one();
+  return true;
+}
+
+} // namespace dbs

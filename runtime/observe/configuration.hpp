@@ -1,0 +1,13 @@
+// The settings in force as JSON, for tools.
+#pragma once
+
+#include "dbs/config/load.hpp"
+
+#include <string>
+
+namespace dbs::observe {
+
+/// Nested by the dots of the keys; secrets are masked. Ends with a line end.
+std::string configuration_json(const loaded_settings& configuration);
+
+} // namespace dbs::observe

@@ -1,0 +1,92 @@
+// One connection to a PostgreSQL server, as the pool sees it.
+//
+// The pool's logic works against this interface, so that its tests can script
+// what a server does; `libpq_connection.hpp` is the real one.
+#pragma once
+
+#include "dbs/messages/postgres/pool.hpp"
+
+#include <caf/error.hpp>
+#include <caf/expected.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace dbs::postgres {
+
+class connection;
+
+/// What a connection tells its owner. Every call comes on the loop's thread, and
+/// never from inside a call to the connection.
+class connection_observer {
+public:
+  virtual ~connection_observer() = default;
+
+  /// Answers `connect`, once.
+  virtual void on_connected(connection& conn) = 0;
+  virtual void on_connect_failed(connection& conn, caf::error reason) = 0;
+
+  /// Answers `execute` and `command`, once each. When the connection breaks while
+  /// a statement runs, the error is `connection_lost` if not a byte of it was
+  /// sent and `in_doubt` otherwise, and `on_lost` follows.
+  virtual void on_result(connection& conn, caf::expected<pg_result> result) = 0;
+
+  /// Answers `cancel`, once, when the cancel request can no longer hit anything:
+  /// the server has closed the socket it came on (or never got it). Comes before
+  /// or after the `on_result` of the statement that was cancelled.
+  virtual void on_cancel_settled(connection& conn) = 0;
+
+  /// The connection broke or the server closed it. Comes once, after the
+  /// `on_result` it owed; afterwards the connection can only be destroyed.
+  virtual void on_lost(connection& conn, caf::error reason) = 0;
+};
+
+enum class transaction_status : uint8_t { idle, active, in_transaction, failed, unknown };
+
+class connection {
+public:
+  virtual ~connection() = default;
+
+  /// Starts to connect, trying the hosts in order, each within the connect
+  /// timeout of the settings.
+  virtual void connect() = 0;
+
+  /// Runs one statement. There must be none running.
+  virtual void execute(const pg_statement& statement) = 0;
+
+  /// Runs a parameterless command of ours, such as "BEGIN" or a reset, unprepared.
+  virtual void command(std::string_view sql) = 0;
+
+  /// Asks the server to cancel the running statement.
+  virtual void cancel() = 0;
+
+  /// Where the session stands, as far as the last answer told.
+  virtual transaction_status status() const = 0;
+
+  /// True if a statement may have left something in the session that the next
+  /// user would see: SET, LISTEN, advisory locks, temporary tables, cursors.
+  virtual bool dirty() const = 0;
+
+  /// To be called when a reset has succeeded.
+  virtual void mark_clean() = 0;
+
+  /// Forgets the prepared statements of this connection: their plans may be
+  /// invalid. They are prepared again when they are used next.
+  virtual void forget_statements() = 0;
+
+  /// The server process serving this connection; 0 before it is known.
+  virtual int backend_pid() const = 0;
+
+  /// "127.0.0.1:5432", or a socket path.
+  virtual std::string endpoint() const = 0;
+};
+
+/// True if the error says that a cached plan no longer fits the schema, so that
+/// the same statement may succeed once prepared anew.
+bool is_stale_plan(const caf::error& err);
+
+using connection_ptr = std::unique_ptr<connection>;
+
+} // namespace dbs::postgres

@@ -1,0 +1,60 @@
+// The keyword lists that libpq connects with.
+#pragma once
+
+#include "dbs/config/settings.hpp"
+#include "dbs/runtime/postgres/internal/session_role.hpp"
+
+#include <caf/error.hpp>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace dbs::postgres::internal {
+
+/// Everything but the address: what the settings say, and our defaults. The value
+/// of the password is in it, so it is never printed.
+class connect_keywords {
+public:
+  /// Reads the settings. Sets `problem` to `config_invalid`, naming the parameter,
+  /// if libpq does not know one or there is no such role.
+  connect_keywords(const database_settings& settings, caf::error& problem);
+
+  session_role role() const noexcept { return role_; }
+
+  /// Calls `fn(names, values)` with null-terminated arrays for one address.
+  /// `address` is empty if `server.host` needs no look-up.
+  template <class F>
+  auto with_address(const host_port& server, const std::string& address, F&& fn) const {
+    std::vector<const char*> names;
+    std::vector<const char*> values;
+    auto add = [&](const char* name, const std::string& value) {
+      names.push_back(name);
+      values.push_back(value.c_str());
+    };
+    auto port = std::to_string(server.port);
+    add("host", server.host);
+    add("port", port);
+    if (!address.empty())
+      add("hostaddr", address);
+    for (auto& [name, value] : pairs_)
+      add(name.c_str(), value);
+    names.push_back(nullptr);
+    values.push_back(nullptr);
+    return fn(names.data(), values.data());
+  }
+
+private:
+  void set_default(const char* name, std::string value);
+
+  std::vector<std::pair<std::string, std::string>> pairs_;
+  session_role role_ = session_role::any;
+};
+
+/// "127.0.0.1:5432", "[::1]:5432", or the path of a socket.
+std::string endpoint_name(const host_port& server);
+
+/// True for the directory of a Unix socket and for a numeric address.
+bool needs_no_lookup(const std::string& host);
+
+} // namespace dbs::postgres::internal

@@ -1,0 +1,163 @@
+// Connecting, cancelling and ending.
+#include "dbs/runtime/postgres/internal/session.hpp"
+
+#include "dbs/messages/error_detail.hpp"
+#include "dbs/runtime/postgres/internal/connect_keywords.hpp"
+#include "dbs/runtime/postgres/internal/pq_errors.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <atomic>
+#include <utility>
+
+namespace dbs::postgres::internal {
+
+/// Shared with the job, which may outlive the connection.
+struct session::cancel_request {
+  pq_cancel handle;
+  std::atomic<bool> abandoned{false};
+};
+
+session::session(connection_environment& env, const database_settings& settings,
+                 connection_observer& observer, connection& handle)
+    : env_(env), settings_(settings), observer_(observer), handle_(handle), socket_(env.io()),
+      cache_(settings.statement_cache) {}
+
+// -- connecting ------------------------------------------------------------------
+
+void session::connect() {
+  connector_ = std::make_shared<connector>(
+      env_, settings_, [weak = weak_from_this()](caf::expected<connector::session> outcome) {
+        auto self = weak.lock();
+        if (self == nullptr || self->closed_)
+          return;
+        self->connector_.reset();
+        if (outcome)
+          self->on_connected(std::move(*outcome));
+        else
+          self->observer_.on_connect_failed(self->handle_, std::move(outcome.error()));
+      });
+  connector_->start();
+}
+
+void session::on_connected(connector::session established) {
+  conn_ = std::move(established.conn);
+  server_ = std::move(established.server);
+  auto* conn = conn_.get();
+  backend_pid_ = PQbackendPID(conn);
+  PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
+  PQsetNoticeReceiver(conn, on_notice, this);
+  if (!socket_.open(PQsocket(conn))) {
+    release();
+    observer_.on_connect_failed(handle_, fail(errc::connection_lost, "no file descriptor is left",
+                                              {{"host", server_.host}}));
+    return;
+  }
+  arm_read();
+  watch_idle();
+  observer_.on_connected(handle_);
+  if (farewell_)
+    lose();
+}
+
+std::string session::endpoint() const {
+  auto& hosts = settings_.target.hosts;
+  if (!server_.host.empty() || hosts.empty())
+    return endpoint_name(server_);
+  return endpoint_name(hosts.front());
+}
+
+transaction_status session::status() const {
+  switch (PQtransactionStatus(conn_.get())) {
+  case PQTRANS_IDLE:
+    return transaction_status::idle;
+  case PQTRANS_ACTIVE:
+    return transaction_status::active;
+  case PQTRANS_INTRANS:
+    return transaction_status::in_transaction;
+  case PQTRANS_INERROR:
+    return transaction_status::failed;
+  default:
+    return transaction_status::unknown;
+  }
+}
+
+// -- cancelling ------------------------------------------------------------------
+
+void session::cancel() {
+  if (cancel_ != nullptr)
+    return; // its answer will do
+  auto request = std::make_shared<cancel_request>();
+  cancel_ = request;
+  if (conn_ != nullptr)
+    request->handle.reset(PQgetCancel(conn_.get()));
+  auto settled = [weak = weak_from_this()] {
+    auto self = weak.lock();
+    if (self == nullptr || self->closed_)
+      return;
+    self->env_.enter([&self] {
+      self->cancel_.reset();
+      self->observer_.on_cancel_settled(self->handle_);
+    });
+  };
+  // PQcancel blocks until the server has closed the socket of the request, which it
+  // does once the signal is sent.
+  auto send = [request] {
+    char ignored[256]; // whatever it says, the request is over
+    if (!request->abandoned)
+      PQcancel(request->handle.get(), ignored, sizeof(ignored));
+    request->handle.reset();
+  };
+  if (request->handle == nullptr || !env_.cancels().submit(send, env_.io(), settled))
+    boost::asio::post(env_.io(), settled);
+}
+
+// -- ending ----------------------------------------------------------------------
+
+void session::break_off() {
+  if (!farewell_)
+    farewell_ =
+        error_detail{first_line(PQerrorMessage(conn_.get()), "no reason given"), {}, {}, {}};
+}
+
+void session::lose() {
+  if (closed_ || lost_)
+    return;
+  lost_ = true;
+  break_off();
+  auto why = std::move(*farewell_);
+  why.what = "the connection to " + endpoint() + " broke: " + why.what;
+  release();
+  step_ = step::none;
+  cached_ = nullptr;
+  if (owed_) {
+    // An error that the server reported stands, whatever happened next.
+    auto code = sent_ ? errc::in_doubt : errc::connection_lost;
+    answer(error_ ? std::move(error_) : fail(code, why));
+    if (closed_)
+      return;
+  }
+  observer_.on_lost(handle_, fail(errc::connection_lost, std::move(why)));
+}
+
+void session::answer(caf::expected<pg_result> result) {
+  owed_ = false;
+  observer_.on_result(handle_, std::move(result));
+}
+
+void session::release() {
+  socket_.close();
+  last_.reset();
+  conn_.reset();
+}
+
+void session::close() {
+  closed_ = true;
+  if (connector_ != nullptr)
+    connector_->stop();
+  if (cancel_ != nullptr)
+    cancel_->abandoned = true;
+  release();
+}
+
+} // namespace dbs::postgres::internal

@@ -1,0 +1,151 @@
+// The machine behind libpq_connection.hpp.
+#pragma once
+
+#include "dbs/config/settings.hpp"
+#include "dbs/runtime/postgres/connection.hpp"
+#include "dbs/runtime/postgres/connection_environment.hpp"
+#include "dbs/runtime/postgres/internal/connector.hpp"
+#include "dbs/runtime/postgres/internal/pq_handles.hpp"
+#include "dbs/runtime/postgres/internal/pq_socket.hpp"
+#include "dbs/runtime/postgres/internal/statement_cache.hpp"
+
+#include <caf/error.hpp>
+#include <caf/expected.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dbs::postgres::internal {
+
+/// Shared with the completions that are under way, so that they find it closed
+/// instead of gone. All calls to the observer are made as the last thing before a
+/// check of `closed_`, since any of them may destroy the connection.
+class session : public std::enable_shared_from_this<session> {
+public:
+  session(connection_environment& env, const database_settings& settings,
+          connection_observer& observer, connection& handle);
+
+  // -- what connection.hpp says ----------------------------------------------------
+
+  void connect();
+  void execute(const pg_statement& statement);
+  void command(std::string_view sql);
+  void cancel();
+  transaction_status status() const;
+  bool dirty() const noexcept { return dirty_; }
+  void mark_clean() noexcept { dirty_ = false; }
+  void forget_statements();
+  int backend_pid() const noexcept { return backend_pid_; }
+  std::string endpoint() const;
+
+  /// The connection is being destroyed.
+  void close();
+
+private:
+  struct cancel_request;
+
+  /// What the next end of results means. In pipeline mode libpq ends the results
+  /// of each step with a null, and a sync with nothing.
+  enum class step : uint8_t {
+    /// Nothing is running.
+    none,
+    /// DEALLOCATE of evicted statements, `discards_` of them, then their sync.
+    discard,
+    discard_sync,
+    /// Parse of a statement that is new, then its execution, then their sync.
+    prepare,
+    execute_prepared,
+    sync,
+    /// Outside pipeline mode: one null ends it all.
+    plain,
+  };
+
+  // -- connecting ------------------------------------------------------------------
+
+  void on_connected(connector::session established);
+
+  // -- sending ---------------------------------------------------------------------
+
+  /// False if the connection cannot take a statement; the answer is under way then.
+  bool begin(bool own_command);
+  void send_cached(statement_cache::entry& entry, const pg_params& params);
+  void send_new(const pg_statement& statement, bool touches);
+  void send_unprepared(const pg_statement& statement);
+  /// What libpq wants to have of the parameters. Valid until the next call.
+  const char* const* values_of(const pg_params& params);
+  /// To be called with what libpq's functions for sending returned.
+  void sent(bool accepted);
+  /// Writes what libpq has buffered, now or when the socket lets us. False if the
+  /// connection is broken.
+  bool flush();
+  void answer_later(caf::error reason);
+
+  // -- receiving -------------------------------------------------------------------
+
+  void arm_read();
+  void arm_write();
+  void on_readable();
+  /// Takes all results that have arrived. False if the connection is unusable.
+  bool collect();
+  bool take(pq_answer got);
+  bool take_error(const PGresult& got);
+  /// The results of the current step have ended.
+  void advance();
+  void complete();
+  /// Handles what came without being asked for.
+  void watch_idle();
+  static void on_notice(void* self, const PGresult* notice);
+
+  // -- ending ----------------------------------------------------------------------
+
+  /// Notes that the connection cannot go on, with libpq's reason unless the server
+  /// gave one. From here on statements are refused.
+  void break_off();
+  /// Answers what is owed and reports the loss.
+  void lose();
+  void answer(caf::expected<pg_result> result);
+  void release();
+
+  connection_environment& env_;
+  database_settings settings_;
+  connection_observer& observer_;
+  connection& handle_;
+
+  std::shared_ptr<connector> connector_;
+  pq_conn conn_;
+  pq_socket socket_;
+  host_port server_;
+  int backend_pid_ = 0;
+  bool write_armed_ = false;
+  /// Whether the running statement may have reached the server.
+  bool sent_ = false;
+  bool dirty_ = false;
+  bool lost_ = false;
+  bool closed_ = false;
+
+  statement_cache cache_;
+  /// Reused for every statement.
+  std::vector<const char*> values_;
+
+  // The statement that is running.
+  step step_ = step::none;
+  bool owed_ = false;
+  /// A command of ours: not classified.
+  bool own_command_ = false;
+  size_t discards_ = 0;
+  std::optional<statement_cache::entry> preparing_;
+  statement_cache::entry* cached_ = nullptr;
+  pq_answer last_;
+  caf::error error_;
+  bool drops_statements_ = false;
+
+  /// Why the session is about to end. Set, it accepts no statement.
+  std::optional<error_detail> farewell_;
+  std::shared_ptr<cancel_request> cancel_;
+};
+
+} // namespace dbs::postgres::internal

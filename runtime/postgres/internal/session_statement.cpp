@@ -1,0 +1,332 @@
+// Sending statements and receiving their answers.
+#include "dbs/messages/error_detail.hpp"
+#include "dbs/runtime/postgres/internal/pq_errors.hpp"
+#include "dbs/runtime/postgres/internal/pq_result.hpp"
+#include "dbs/runtime/postgres/internal/session.hpp"
+#include "dbs/runtime/postgres/statement_class.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <cassert>
+#include <utility>
+
+namespace dbs::postgres::internal {
+
+namespace {
+
+/// Evicted statements are deallocated together with the next new one, at most so
+/// many at a time.
+constexpr size_t max_discards = 32;
+
+/// Inside a transaction they are not, since a DEALLOCATE that failed would take the
+/// transaction with it. Beyond so many, new statements run unprepared instead.
+constexpr size_t max_doomed_in_transaction = 32;
+
+} // namespace
+
+// -- sending ---------------------------------------------------------------------
+
+void session::execute(const pg_statement& statement) {
+  if (!begin(false))
+    return;
+  auto& sql = statement.sql;
+  if (auto& problem = statement.params.error(); !problem.empty()) {
+    answer_later(fail(errc::invalid_argument, problem));
+    return;
+  }
+  auto prepare = statement.prepare && cache_.enabled();
+  if (prepare) {
+    if (auto* entry = cache_.find(sql)) {
+      send_cached(*entry, statement.params);
+      return;
+    }
+  }
+  if (sql.find('\0') != std::string::npos) {
+    answer_later(fail(errc::invalid_argument, "a statement contains a zero byte"));
+    return;
+  }
+  auto touches = touches_session(sql);
+  dirty_ = dirty_ || touches;
+  auto in_transaction = PQtransactionStatus(conn_.get()) != PQTRANS_IDLE;
+  if (prepare && !(in_transaction && cache_.full() && cache_.doomed() >= max_doomed_in_transaction))
+    send_new(statement, touches);
+  else
+    send_unprepared(statement);
+}
+
+void session::command(std::string_view sql) {
+  if (!begin(true))
+    return;
+  step_ = step::plain;
+  sent(PQsendQuery(conn_.get(), std::string{sql}.c_str()) == 1);
+}
+
+bool session::begin(bool own_command) {
+  assert(!owed_ && "a statement is running");
+  owed_ = true;
+  own_command_ = own_command;
+  sent_ = false;
+  if (conn_ != nullptr && !farewell_)
+    return true;
+  answer_later(fail(errc::connection_lost, "there is no connection to " + endpoint()));
+  return false;
+}
+
+void session::send_cached(statement_cache::entry& entry, const pg_params& params) {
+  cached_ = &entry;
+  dirty_ = dirty_ || entry.touches_session;
+  step_ = step::plain;
+  sent(PQsendQueryPrepared(conn_.get(), entry.name.c_str(), static_cast<int>(params.size()),
+                           values_of(params), nullptr, nullptr, 0) == 1);
+}
+
+void session::send_new(const pg_statement& statement, bool touches) {
+  auto* conn = conn_.get();
+  auto& params = statement.params;
+  auto ok = PQenterPipelineMode(conn) == 1;
+  // Behind a sync of their own, before the statement: one that failed must not
+  // take the statement with it, nor meet a transaction that the statement begins.
+  std::vector<std::string> discards;
+  if (PQtransactionStatus(conn) == PQTRANS_IDLE)
+    discards = cache_.take_doomed(max_discards);
+  discards_ = discards.size();
+  step_ = discards.empty() ? step::prepare : step::discard;
+  for (auto& name : discards)
+    ok = ok && PQsendQueryParams(conn, ("DEALLOCATE " + name).c_str(), 0, nullptr, nullptr, nullptr,
+                                 nullptr, 0) == 1;
+  if (!discards.empty())
+    ok = ok && PQpipelineSync(conn) == 1;
+  preparing_ = statement_cache::entry{statement.sql, cache_.next_name(), touches, false};
+  ok = ok && PQsendPrepare(conn, preparing_->name.c_str(), statement.sql.c_str(), 0, nullptr) == 1;
+  sent_ = ok; // libpq may flush a long one before the rest is there
+  ok = ok &&
+       PQsendQueryPrepared(conn, preparing_->name.c_str(), static_cast<int>(params.size()),
+                           values_of(params), nullptr, nullptr, 0) == 1 &&
+       PQpipelineSync(conn) == 1;
+  sent(ok);
+}
+
+void session::send_unprepared(const pg_statement& statement) {
+  auto& params = statement.params;
+  step_ = step::plain;
+  sent(PQsendQueryParams(conn_.get(), statement.sql.c_str(), static_cast<int>(params.size()),
+                         nullptr, values_of(params), nullptr, nullptr, 0) == 1);
+}
+
+const char* const* session::values_of(const pg_params& params) {
+  values_.resize(params.size());
+  for (size_t i = 0; i < values_.size(); ++i)
+    values_[i] = params.c_str(i);
+  return values_.data();
+}
+
+void session::sent(bool accepted) {
+  // A call that failed with the connection intact has sent nothing. One that broke
+  // it may have.
+  sent_ = sent_ || accepted || PQstatus(conn_.get()) == CONNECTION_BAD;
+  if (accepted && flush())
+    return;
+  boost::asio::post(env_.io(), [self = shared_from_this()] {
+    if (!self->closed_)
+      self->env_.enter([&self] { self->lose(); });
+  });
+}
+
+bool session::flush() {
+  auto left = PQflush(conn_.get());
+  if (left > 0)
+    arm_write();
+  return left >= 0;
+}
+
+void session::answer_later(caf::error reason) {
+  boost::asio::post(env_.io(), [self = shared_from_this(), reason = std::move(reason)] {
+    if (!self->closed_ && self->owed_)
+      self->env_.enter([&self, &reason] { self->answer(reason); });
+  });
+}
+
+void session::forget_statements() {
+  cache_.forget();
+  cached_ = nullptr;
+}
+
+// -- receiving -------------------------------------------------------------------
+
+void session::arm_read() {
+  socket_.wait_readable([self = shared_from_this()](boost::system::error_code) {
+    if (!self->closed_ && !self->lost_)
+      self->env_.enter([&self] { self->on_readable(); });
+  });
+}
+
+void session::arm_write() {
+  if (std::exchange(write_armed_, true))
+    return;
+  socket_.wait_writable([self = shared_from_this()](boost::system::error_code) {
+    self->write_armed_ = false;
+    if (!self->closed_ && !self->lost_)
+      self->env_.enter([&self] {
+        if (!self->flush())
+          self->lose();
+      });
+  });
+}
+
+void session::on_readable() {
+  // It also writes what is left to write: no deadlock if both sides are full.
+  if (PQconsumeInput(conn_.get()) != 1)
+    break_off();
+  if (step_ != step::none) {
+    // Even from a connection that has just ended, what arrived before counts.
+    auto usable = collect();
+    if (closed_ || lost_)
+      return;
+    if (!usable)
+      break_off();
+  }
+  if (step_ == step::none)
+    watch_idle();
+  if (farewell_)
+    lose();
+  else
+    arm_read();
+}
+
+bool session::collect() {
+  auto* conn = conn_.get();
+  while (PQisBusy(conn) == 0) {
+    pq_answer got{PQgetResult(conn)};
+    if (got != nullptr) {
+      if (!take(std::move(got)))
+        return false;
+    } else if (PQstatus(conn) == CONNECTION_BAD) {
+      return false; // in pipeline mode there is null after null from here on
+    } else {
+      advance();
+    }
+    if (step_ == step::none) {
+      complete();
+      return true;
+    }
+  }
+  return true;
+}
+
+bool session::take(pq_answer got) {
+  switch (PQresultStatus(got.get())) {
+  case PGRES_TUPLES_OK:
+  case PGRES_COMMAND_OK:
+  case PGRES_EMPTY_QUERY:
+    if (step_ == step::prepare) {
+      cached_ = &cache_.insert(std::move(*preparing_));
+    } else if (step_ != step::discard) {
+      drops_statements_ = drops_statements_ || tag_drops_statements(PQcmdStatus(got.get()));
+      last_ = std::move(got);
+    }
+    return true;
+  case PGRES_PIPELINE_SYNC:
+    advance();
+    return true;
+  case PGRES_PIPELINE_ABORTED:
+    return true;
+  case PGRES_COPY_IN:
+  case PGRES_COPY_OUT:
+  case PGRES_COPY_BOTH:
+    // libpq would return this for ever, and there is no way back that does not
+    // move data.
+    error_ = fail(errc::invalid_argument, "COPY is not supported; the connection was closed");
+    farewell_ = error_detail{"closed by DatabaseServices because of a COPY", {}, {}, {}};
+    return false;
+  default:
+    return take_error(*got);
+  }
+}
+
+bool session::take_error(const PGresult& got) {
+  auto info = detail_of(got);
+  if (is_fatal(got) || PQstatus(conn_.get()) == CONNECTION_BAD) {
+    if (!farewell_)
+      farewell_ = std::move(info);
+    return false;
+  }
+  if (step_ == step::discard)
+    return true; // the statement was gone already
+  if (!error_) {
+    // Without SQLSTATE libpq itself complains, say for lack of memory, about an
+    // answer that it could not take.
+    auto code = info.sqlstate.empty() ? errc::in_doubt : errc::query_failed;
+    error_ = fail(code, std::move(info));
+  }
+  return true;
+}
+
+void session::advance() {
+  switch (step_) {
+  case step::discard:
+    if (--discards_ == 0)
+      step_ = step::discard_sync;
+    break;
+  case step::discard_sync:
+    step_ = step::prepare;
+    break;
+  case step::prepare:
+    step_ = step::execute_prepared;
+    break;
+  case step::execute_prepared:
+    step_ = step::sync;
+    break;
+  case step::sync:
+  case step::plain:
+  case step::none:
+    step_ = step::none;
+    break;
+  }
+}
+
+void session::complete() {
+  auto* conn = conn_.get();
+  if (PQpipelineStatus(conn) != PQ_PIPELINE_OFF && PQexitPipelineMode(conn) != 1)
+    break_off();
+  caf::expected<pg_result> result{pg_result{}};
+  if (error_)
+    result = std::move(error_);
+  else if (last_ != nullptr)
+    result = to_pg_result(*last_);
+  if (last_ != nullptr && !own_command_ && (cached_ == nullptr || !cached_->tag_seen)) {
+    auto touches = tag_touches_session(PQcmdStatus(last_.get()));
+    dirty_ = dirty_ || touches;
+    if (cached_ != nullptr) {
+      cached_->touches_session = cached_->touches_session || touches;
+      cached_->tag_seen = true;
+    }
+  }
+  cached_ = nullptr;
+  preparing_.reset();
+  last_.reset();
+  error_.reset();
+  if (std::exchange(drops_statements_, false))
+    cache_.clear();
+  // What the server said right behind the answer must be known before the owner
+  // sends the next statement.
+  watch_idle();
+  answer(std::move(result));
+}
+
+void session::watch_idle() {
+  // Parses whatever has arrived, notices among it, and drops notifications: nobody
+  // listens on the pool's connections.
+  while (auto* event = PQnotifies(conn_.get()))
+    PQfreemem(event);
+}
+
+void session::on_notice(void* self, const PGresult* notice) {
+  // When a session is idle, or its server crashes, the reason why it ends comes as
+  // a notice: FATAL, or a warning of class 57P0x.
+  auto* state = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
+  auto ends = state != nullptr && std::string_view{state}.substr(0, 4) == "57P0";
+  if (ends || is_fatal(*notice))
+    static_cast<session*>(self)->farewell_ = detail_of(*notice);
+}
+
+} // namespace dbs::postgres::internal

@@ -1,0 +1,48 @@
+#include "dbs/runtime/postgres/libpq_connection.hpp"
+
+#include "dbs/runtime/postgres/internal/session.hpp"
+
+namespace dbs::postgres {
+
+namespace {
+
+class libpq_connection final : public connection {
+public:
+  libpq_connection(connection_environment& env, const database_settings& settings,
+                   connection_observer& observer)
+      : session_(std::make_shared<internal::session>(env, settings, observer, *this)) {}
+
+  ~libpq_connection() override { session_->close(); }
+
+  void connect() override { session_->connect(); }
+
+  void execute(const pg_statement& statement) override { session_->execute(statement); }
+
+  void command(std::string_view sql) override { session_->command(sql); }
+
+  void cancel() override { session_->cancel(); }
+
+  transaction_status status() const override { return session_->status(); }
+
+  bool dirty() const override { return session_->dirty(); }
+
+  void mark_clean() override { session_->mark_clean(); }
+
+  void forget_statements() override { session_->forget_statements(); }
+
+  int backend_pid() const override { return session_->backend_pid(); }
+
+  std::string endpoint() const override { return session_->endpoint(); }
+
+private:
+  std::shared_ptr<internal::session> session_;
+};
+
+} // namespace
+
+connection_ptr make_libpq_connection(connection_environment& env, const database_settings& settings,
+                                     connection_observer& observer) {
+  return std::make_unique<libpq_connection>(env, settings, observer);
+}
+
+} // namespace dbs::postgres

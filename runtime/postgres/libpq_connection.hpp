@@ -1,0 +1,31 @@
+// The real connection to a PostgreSQL server: libpq on an event loop.
+//
+// Statements run through the extended protocol, so a text with several statements
+// is refused by the server (42601); COPY is refused by us. Results come in text
+// format.
+//
+// Limits of libpq 15: a cancel request travels unencrypted even when the session
+// is encrypted (it holds the process id and a secret key that is good for nothing
+// but cancelling); the arithmetic of a SCRAM login (some milliseconds) runs on the
+// loop; a result set is held in memory as a whole, so bound it by LIMIT.
+// libpq's own defaults hold for what the settings leave open, including PGSSLMODE
+// and its like in the environment and ~/.pgpass.
+#pragma once
+
+#include "dbs/config/settings.hpp"
+#include "dbs/runtime/postgres/connection.hpp"
+#include "dbs/runtime/postgres/connection_environment.hpp"
+
+namespace dbs::postgres {
+
+/// Makes a connection that `connect()` opens. All of `connection` is for the
+/// loop's thread. Destroying it at any time, also from inside a call to the
+/// observer, is safe and ends all calls. `env` and `observer` must outlive it.
+///
+/// A connect error is `config_invalid` for parameters that libpq does not know, else
+/// `connection_lost` with the fields host, port, attempt.1, attempt.2, ... and the
+/// SQLSTATE if a server answered.
+connection_ptr make_libpq_connection(connection_environment& env, const database_settings& settings,
+                                     connection_observer& observer);
+
+} // namespace dbs::postgres

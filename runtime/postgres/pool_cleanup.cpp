@@ -1,0 +1,290 @@
+// What happens to a connection when a statement ends, and on its way back.
+#include "dbs/runtime/postgres/pool_core.hpp"
+#include "dbs/runtime/postgres/pool_sql.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace dbs::postgres {
+
+namespace {
+
+/// If a server still refuses to write on connections that were opened after such a
+/// refusal, it is simply read-only: they are not replaced again before this time.
+constexpr caf::timespan role_change_interval = std::chrono::seconds{5};
+
+} // namespace
+
+// -- results ------------------------------------------------------------------------
+
+void pool_core::on_result(pool_slot& s, caf::expected<pg_result> result) {
+  if (s.phase == slot_phase::closing)
+    return;
+  s.busy = false;
+  if (s.abandoned) {
+    if (!result && breaks_connection(result.error()))
+      return drop_broken(s, result.error());
+    return settle(s);
+  }
+  switch (s.phase) {
+  case slot_phase::statement:
+    return statement_done(s, std::move(result));
+  case slot_phase::lease:
+    return operation_done(s, std::move(result));
+  default:
+    return on_cleaned(s, result);
+  }
+}
+
+void pool_core::statement_done(pool_slot& s, caf::expected<pg_result> result) {
+  auto r = s.running.begin();
+  auto now = timers_.now();
+  listener_.record_query(now - r->started);
+  if (!result) {
+    auto reason = std::move(result.error());
+    if (breaks_connection(reason)) {
+      // Not a byte was sent, so it is safe to run elsewhere; each connection that
+      // the pool may have can be met broken once.
+      if (is(reason, errc::connection_lost) && !draining_ && r->moves <= limit() &&
+          r->deadline > now)
+        submit_again(s);
+      else
+        answer(s.running, r, reason);
+      return drop_broken(s, reason);
+    }
+    if (retry_stale_plan(s, reason))
+      return;
+    check_role(s, reason, true);
+    answer(s.running, r, std::move(reason));
+  } else if (auto status = s.conn->status(); status != transaction_status::idle) {
+    answer(s.running, r,
+           fail(errc::invalid_argument,
+                "the statement left a transaction open and was rolled back: transaction control "
+                "needs a checkout"));
+  } else {
+    answer_result(s.running, r, std::move(*result));
+  }
+  give_back(s);
+}
+
+bool pool_core::retry_stale_plan(pool_slot& s, const caf::error& reason) {
+  auto r = s.running.begin();
+  if (!is_stale_plan(reason))
+    return false;
+  note(pool_event::stale_plan, s.conn.get(), &reason);
+  // All connections have prepared against the same schema.
+  ++plan_epoch_;
+  if (r->reprepared || s.conn->status() != transaction_status::idle)
+    return false;
+  r->reprepared = true;
+  run(s, s.running, r);
+  return true;
+}
+
+void pool_core::check_role(pool_slot& s, const caf::error& reason, bool trusted) {
+  if (!is_read_only_refusal(reason) || s.generation != generation_)
+    return;
+  if (!trusted) {
+    // The user may have asked for a read-only transaction: suspect this one alone.
+    if (s.transaction == slot_transaction::typed_by_user)
+      s.expired = true;
+    return;
+  }
+  auto now = timers_.now();
+  if (role_changed_ != time_point::min() && now < role_changed_ + role_change_interval)
+    return;
+  role_changed_ = now;
+  ++generation_;
+  note(pool_event::role_change, s.conn.get(), &reason);
+  while (!idle_.empty())
+    close_oldest_idle(pool_event::closed_role_change);
+}
+
+void pool_core::on_lost(pool_slot& s, const caf::error& reason) {
+  if (s.phase == slot_phase::closing)
+    return;
+  if (s.phase == slot_phase::connecting)
+    return on_connect_failed(s, reason);
+  if (s.busy && !s.abandoned && s.running.size() == 1 && s.phase != slot_phase::cleaning)
+    answer(s.running, s.running.begin(), fail(errc::in_doubt, detail(reason).what));
+  drop_broken(s, reason);
+}
+
+void pool_core::drop_broken(pool_slot& s, const caf::error& reason) {
+  note(pool_event::lost, s.conn.get(), &reason);
+  if (s.phase == slot_phase::lease)
+    lose_lease(s, reason);
+  close(s);
+}
+
+// -- deadlines of running statements ------------------------------------------------
+
+void pool_core::abandon(pool_slot& s, caf::error reason) {
+  auto r = s.running.begin();
+  if (r->kind == request_kind::commit)
+    reason = fail(errc::in_doubt, "commit: the outcome is unknown, because " + detail(reason).what);
+  answer(s.running, r, std::move(reason));
+  s.abandoned = true;
+  s.cleanup_timer = timers_.schedule_after(settings_.cleanup_timeout, [this, &s] {
+    s.cleanup_timer = {};
+    auto why = fail(errc::connection_lost, "a cancelled statement did not end within " +
+                                               pretty(settings_.cleanup_timeout));
+    note(pool_event::quarantine_timeout, s.conn.get(), &why);
+    if (s.phase == slot_phase::lease)
+      lose_lease(s, why);
+    close(s);
+  });
+  cancels_due_.push_back(&s);
+  send_cancels();
+}
+
+void pool_core::send_cancels() {
+  while (!cancels_due_.empty() && cancels_in_flight_ < max_cancels()) {
+    auto& s = *cancels_due_.front();
+    cancels_due_.pop_front();
+    ++cancels_in_flight_;
+    s.cancelling = true;
+    note(pool_event::cancel, s.conn.get());
+    s.conn->cancel();
+  }
+}
+
+void pool_core::on_cancel_settled(pool_slot& s) {
+  if (s.phase == slot_phase::closing)
+    return;
+  s.cancelling = false;
+  --cancels_in_flight_;
+  send_cancels();
+  settle(s);
+}
+
+void pool_core::settle(pool_slot& s) {
+  if (s.busy || s.cancelling)
+    return;
+  std::erase(cancels_due_, &s);
+  s.abandoned = false;
+  timers_.cancel(s.cleanup_timer);
+  if (s.phase == slot_phase::lease)
+    next_operation(*s.lease);
+  else
+    give_back(s);
+}
+
+// -- the way back -------------------------------------------------------------------
+
+void pool_core::give_back(pool_slot& s) {
+  s.phase = slot_phase::cleaning;
+  switch (s.conn->status()) {
+  case transaction_status::idle:
+    break;
+  case transaction_status::in_transaction:
+  case transaction_status::failed:
+    if (!std::exchange(s.rolled_back, true)) {
+      note(pool_event::rollbacks, s.conn.get());
+      return clean(s, "ROLLBACK");
+    }
+    [[fallthrough]];
+  default:
+    note(pool_event::cleanup_failed, s.conn.get());
+    return close(s);
+  }
+  if (!must_close(s) && !s.was_reset && (settings_.strict_reset || s.conn->dirty())) {
+    s.was_reset = true;
+    note(pool_event::resets, s.conn.get());
+    return clean(s, reset_session_sql);
+  }
+  timers_.cancel(s.cleanup_timer);
+  s.was_reset = false;
+  s.rolled_back = false;
+  if (!s.running.empty())
+    answer(s.running, s.running.begin(), {});
+  offer(s);
+}
+
+void pool_core::clean(pool_slot& s, std::string_view sql) {
+  if (!s.cleanup_timer)
+    s.cleanup_timer = timers_.schedule_after(settings_.cleanup_timeout, [this, &s] {
+      s.cleanup_timer = {};
+      note(pool_event::cleanup_failed, s.conn.get());
+      close(s);
+    });
+  s.busy = true;
+  s.conn->command(sql);
+}
+
+void pool_core::on_cleaned(pool_slot& s, const caf::expected<pg_result>& result) {
+  if (!result) {
+    note(pool_event::cleanup_failed, s.conn.get(), &result.error());
+    return close(s);
+  }
+  if (s.was_reset)
+    s.conn->mark_clean();
+  give_back(s);
+}
+
+bool pool_core::must_close(const pool_slot& s) const {
+  return draining_ || s.expired || s.generation != generation_ ||
+         slots_.size() - closing_.size() > limit();
+}
+
+void pool_core::offer(pool_slot& s) {
+  if (must_close(s)) {
+    if (!draining_)
+      count(s.expired                     ? pool_event::closed_lifetime
+            : s.generation != generation_ ? pool_event::closed_role_change
+                                          : pool_event::closed_shrink);
+    return close(s);
+  }
+  if (!waiting_.empty())
+    return grant(s, waiting_, waiting_.begin());
+  if (idle_.size() >= pool_size_) {
+    count(pool_event::closed_overflow);
+    return close(s);
+  }
+  s.phase = slot_phase::idle;
+  s.idle_since = timers_.now();
+  idle_.push_back(&s);
+  arm_reaper();
+}
+
+void pool_core::close(pool_slot& s) {
+  if (s.phase == slot_phase::closing)
+    return;
+  if (s.phase == slot_phase::idle)
+    std::erase(idle_, &s);
+  if (s.phase == slot_phase::connecting)
+    --connecting_;
+  timers_.cancel(s.cleanup_timer);
+  timers_.cancel(s.lifetime_timer);
+  if (s.abandoned)
+    std::erase(cancels_due_, &s);
+  // Only a release can be left: with the connection goes what was open on it.
+  if (!s.running.empty())
+    answer(s.running, s.running.begin(), {});
+  s.phase = slot_phase::closing;
+  closing_.push_back(&s);
+  if (std::exchange(s.cancelling, false)) {
+    --cancels_in_flight_;
+    send_cancels();
+  }
+  if (established() == 0)
+    gate_.no_connection_left(timers_.now());
+  if (!bury_timer_)
+    bury_timer_ = timers_.schedule(timers_.now(), [this] { bury(); });
+}
+
+void pool_core::bury() {
+  bury_timer_ = {};
+  // Destructors first, then new connects: never more connections than allowed.
+  for (auto* s : std::exchange(closing_, {}))
+    std::erase_if(slots_, [s](const auto& x) { return x.get() == s; });
+  if (draining_ && slots_.empty() && !std::exchange(drained_, true)) {
+    timers_.cancel(drain_timer_);
+    return listener_.on_drained();
+  }
+  arm_retry();
+  pump();
+}
+
+} // namespace dbs::postgres

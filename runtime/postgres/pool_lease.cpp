@@ -1,0 +1,256 @@
+// Leases: one request at a time on each, in order; what is open when a lease ends
+// is rolled back.
+#include "dbs/runtime/postgres/pool_core.hpp"
+#include "dbs/runtime/postgres/pool_sql.hpp"
+
+#include <utility>
+
+namespace dbs::postgres {
+
+namespace {
+
+/// How many leases without a connection are remembered until their owners release
+/// them; the oldest becomes an unknown lease.
+constexpr size_t max_lost_leases = 1024;
+
+} // namespace
+
+// -- from checkout to release -------------------------------------------------------
+
+void pool_core::grant_lease(pool_slot& s, request_list& from, request_ref r) {
+  count(pool_event::checkouts);
+  auto name = next_name();
+  auto& lease = leases_[name.id];
+  lease.name = name;
+  lease.owner = r->owner;
+  lease.since = timers_.now();
+  lease.slot = &s;
+  s.phase = slot_phase::lease;
+  s.transaction = slot_transaction::none;
+  s.lease = &lease;
+  s.last_sql.clear();
+  if (settings_.leak_threshold.count() > 0)
+    lease.leak_timer = timers_.schedule(lease.since + settings_.leak_threshold,
+                                        [this, &lease] { on_leak(lease); });
+  auto token = r->token;
+  recycle(from, r);
+  client_.on_lease(token, name);
+}
+
+pg_lease pool_core::next_name() {
+  uint64_t id = 0;
+  do {
+    if (++last_lease_ == 0)
+      ++last_lease_;
+    id = uint64_t{options_.incarnation} << 32 | last_lease_;
+  } while (leases_.contains(id));
+  return {id};
+}
+
+void pool_core::on_leak(pool_lease& lease) {
+  lease.leak_timer = {};
+  lease.leaking = true;
+  auto holder = holder_of(lease, timers_.now());
+  note(pool_event::leak, lease.slot->conn.get(), nullptr, &holder);
+}
+
+void pool_core::end_lease(pool_lease& lease, request_list& releasing) {
+  auto& s = *lease.slot;
+  count(pool_event::releases);
+  s.running.splice(s.running.end(), releasing, releasing.begin());
+  s.running.front().place = request_place::running;
+  s.running.front().slot = &s;
+  forget_lease(lease);
+  give_back(s);
+}
+
+void pool_core::forget_lease(pool_lease& lease) {
+  if (lease.slot != nullptr) {
+    listener_.record_hold(timers_.now() - lease.since);
+    lease.slot->lease = nullptr;
+  }
+  timers_.cancel(lease.leak_timer);
+  auto id = lease.name.id;
+  leases_.erase(id);
+}
+
+void pool_core::reclaim(pool_lease& lease, const caf::error& reason) {
+  while (!lease.pending.empty()) {
+    auto r = lease.pending.begin();
+    answer(lease.pending, r, r->kind == request_kind::release ? caf::error{} : reason);
+  }
+  auto* s = lease.slot;
+  forget_lease(lease);
+  if (s == nullptr)
+    return;
+  s->phase = slot_phase::cleaning;
+  if (s->abandoned)
+    return;
+  if (s->busy)
+    abandon(*s, reason);
+  else
+    give_back(*s);
+}
+
+void pool_core::lose_lease(pool_slot& s, const caf::error& reason) {
+  auto& lease = *s.lease;
+  auto holder = holder_of(lease, timers_.now());
+  note(pool_event::lease_lost, s.conn.get(), &reason, &holder);
+  listener_.record_hold(timers_.now() - lease.since);
+  timers_.cancel(lease.leak_timer);
+  lease.leaking = false;
+  lease.slot = nullptr;
+  s.lease = nullptr;
+  s.phase = slot_phase::cleaning;
+  lease.lost_reason = detail(reason).what;
+  auto error = fail(errc::connection_lost,
+                    "lease " + std::to_string(lease.name.id) +
+                        " has lost its connection: " + lease.lost_reason,
+                    {lease_field(lease.name)});
+  while (!lease.pending.empty()) {
+    auto r = lease.pending.begin();
+    answer(lease.pending, r, r->kind == request_kind::release ? caf::error{} : error);
+  }
+  if (lease.closing)
+    return forget_lease(lease);
+  lost_leases_.push_back(lease.name.id);
+  if (lost_leases_.size() > max_lost_leases) {
+    leases_.erase(lost_leases_.front());
+    lost_leases_.pop_front();
+  }
+}
+
+// -- operations ---------------------------------------------------------------------
+
+void pool_core::submit_operation(pg_lease name, request_ref r) {
+  auto i = leases_.find(name.id);
+  auto releases = r->kind == request_kind::release;
+  if (i == leases_.end()) {
+    auto ours = name.id >> 32 == options_.incarnation;
+    auto counter = static_cast<uint32_t>(name.id);
+    // A lease that is not held any more may be released again.
+    if (releases && ours && counter != 0 && counter <= last_lease_)
+      return answer(fresh_, r, {});
+    return answer(fresh_, r, unknown_lease(name));
+  }
+  auto& lease = i->second;
+  if (r->deadline <= r->arrived)
+    return answer(fresh_, r,
+                  pool_error(errc::deadline_exceeded,
+                             "the deadline had passed before the request arrived", situation(),
+                             {lease_field(name)}));
+  if (lease.closing)
+    return answer(fresh_, r, releases ? caf::error{} : unknown_lease(name));
+  if (lease.slot == nullptr) {
+    auto error =
+        fail(errc::connection_lost,
+             "lease " + std::to_string(name.id) + " has lost its connection: " + lease.lost_reason,
+             {lease_field(name)});
+    if (releases)
+      forget_lease(lease);
+    return answer(fresh_, r, releases ? caf::error{} : std::move(error));
+  }
+  if (!releases && lease.pending.size() >= pool_lease::max_pending)
+    return answer(
+        fresh_, r,
+        pool_error(errc::overloaded,
+                   "too many requests wait for their turn on lease " + std::to_string(name.id),
+                   situation(), {lease_field(name)}));
+  lease.closing = releases;
+  r->lease = &lease;
+  r->place = request_place::pending;
+  lease.pending.splice(lease.pending.end(), fresh_, r);
+  if (r->deadline != time_point::max())
+    arm(r, r->deadline);
+  next_operation(lease);
+}
+
+caf::error pool_core::unknown_lease(pg_lease name) const {
+  auto text = "lease " + std::to_string(name.id);
+  if (name.id >> 32 != options_.incarnation)
+    return fail(errc::restarted,
+                text + " was given by an earlier incarnation of the pool: it is rolled back",
+                {lease_field(name)});
+  if (draining_)
+    return fail(errc::draining, text + " is not held: the pool is shutting down",
+                {lease_field(name)});
+  return fail(errc::invalid_argument, text + " is not held: it was released or never given",
+              {lease_field(name)});
+}
+
+void pool_core::next_operation(pool_lease& lease) {
+  auto& s = *lease.slot;
+  while (!s.busy && !s.abandoned && !lease.pending.empty()) {
+    auto r = lease.pending.begin();
+    if (r->kind == request_kind::release)
+      return end_lease(lease, lease.pending);
+    start_operation(s, lease.pending, r);
+  }
+}
+
+void pool_core::start_operation(pool_slot& s, request_list& from, request_ref r) {
+  auto status = s.conn->status();
+  auto refuse = [&](const char* what) {
+    answer(from, r, fail(errc::invalid_argument, what, {lease_field(s.lease->name)}));
+  };
+  switch (r->kind) {
+  case request_kind::begin:
+    if (status != transaction_status::idle)
+      return refuse("begin: a transaction is open on the lease already");
+    break;
+  case request_kind::commit:
+    if (status == transaction_status::idle)
+      return refuse("commit: no transaction is open on the lease");
+    r->in_failed_transaction = status == transaction_status::failed;
+    break;
+  case request_kind::rollback:
+    if (status == transaction_status::idle)
+      return answer(from, r, {});
+    break;
+  case request_kind::savepoint:
+    if (status == transaction_status::idle)
+      return refuse("savepoint: no transaction is open on the lease");
+    break;
+  default:
+    break;
+  }
+  s.last_sql.assign(shorten_sql(r->statement.sql));
+  run(s, from, r);
+}
+
+void pool_core::operation_done(pool_slot& s, caf::expected<pg_result> result) {
+  auto r = s.running.begin();
+  listener_.record_query(timers_.now() - r->started);
+  if (!result && breaks_connection(result.error())) {
+    auto reason = std::move(result.error());
+    answer(s.running, r, reason);
+    return drop_broken(s, reason);
+  }
+  auto before = s.transaction;
+  if (s.conn->status() == transaction_status::idle)
+    s.transaction = slot_transaction::none;
+  else if (before == slot_transaction::none)
+    s.transaction = r->kind != request_kind::begin ? slot_transaction::typed_by_user
+                    : r->read_only                 ? slot_transaction::begun_read_only
+                                                   : slot_transaction::begun;
+  if (!result) {
+    if (retry_stale_plan(s, result.error()))
+      return;
+    check_role(s, result.error(),
+               before == slot_transaction::none || before == slot_transaction::begun);
+    answer(s.running, r, std::move(result.error()));
+  } else if (r->in_failed_transaction) {
+    answer(s.running, r,
+           fail(errc::query_failed,
+                error_detail{"commit: the transaction was rolled back, because a statement in "
+                             "it had failed",
+                             std::nullopt,
+                             "25P02",
+                             {lease_field(s.lease->name)}}));
+  } else {
+    answer_result(s.running, r, std::move(*result));
+  }
+  next_operation(*s.lease);
+}
+
+} // namespace dbs::postgres

@@ -1,0 +1,160 @@
+// The records the pool keeps: requests, connections and leases.
+//
+// For pool_core.hpp only.
+#pragma once
+
+#include "dbs/messages/postgres/pool.hpp"
+#include "dbs/runtime/io/timer_queue.hpp"
+#include "dbs/runtime/postgres/connection.hpp"
+#include "dbs/runtime/postgres/pool_client.hpp"
+
+#include <caf/error.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <string>
+
+namespace dbs::postgres {
+
+class pool_core;
+struct pool_lease;
+struct pool_slot;
+
+// -- requests ---------------------------------------------------------------------
+
+enum class request_kind : uint8_t {
+  execute,
+  checkout,
+  /// From here on: operations on a lease.
+  statement,
+  begin,
+  commit,
+  rollback,
+  savepoint,
+  release,
+};
+
+enum class request_place : uint8_t {
+  /// In `waiting`: for a connection.
+  waiting,
+  /// In `pool_lease::pending`: for its turn on a lease.
+  pending,
+  /// In `pool_slot::running`.
+  running,
+};
+
+/// One request from its arrival to its answer. The nodes move between lists by
+/// splicing and are reused, so that a request costs no allocation.
+struct pool_request {
+  using time_point = timer_queue::time_point;
+
+  request_kind kind = request_kind::execute;
+  request_place place = request_place::waiting;
+  bool allow_nested = false;
+  bool read_only = false;
+  /// It failed once because of a stale plan.
+  bool reprepared = false;
+  /// A COMMIT that the server will turn into a ROLLBACK.
+  bool in_failed_transaction = false;
+  /// How many broken connections it has met.
+  uint32_t moves = 0;
+  request_token token = 0;
+  owner_id owner = 0;
+  time_point arrived;
+  time_point started;
+  /// The caller's own, or `time_point::max()`.
+  time_point deadline = time_point::max();
+  /// When waiting for a connection ends.
+  time_point acquire_by;
+  /// Or, in `sql`, the command of ours.
+  pg_statement statement;
+  timer_queue::timer_id timer;
+  pool_slot* slot = nullptr;
+  pool_lease* lease = nullptr;
+};
+
+using request_list = std::list<pool_request>;
+using request_ref = request_list::iterator;
+
+// -- connections ------------------------------------------------------------------
+
+enum class slot_phase : uint8_t {
+  connecting,
+  idle,
+  /// Runs a statement that needs no lease.
+  statement,
+  lease,
+  /// On its way back.
+  cleaning,
+  /// To be destroyed as soon as nobody is inside a call to it.
+  closing,
+};
+
+/// How the transaction that is open on a connection was begun.
+enum class slot_transaction : uint8_t { none, begun, begun_read_only, typed_by_user };
+
+/// One server connection, from the first packet to its destruction. Everything
+/// that exists on the server has a slot, so the number of slots is what is
+/// compared with pool_size + max_overflow.
+struct pool_slot final : connection_observer {
+  using time_point = timer_queue::time_point;
+
+  explicit pool_slot(pool_core& owner) : pool(owner) {}
+
+  void on_connected(connection& conn) override;
+  void on_connect_failed(connection& conn, caf::error reason) override;
+  void on_result(connection& conn, caf::expected<pg_result> result) override;
+  void on_cancel_settled(connection& conn) override;
+  void on_lost(connection& conn, caf::error reason) override;
+
+  pool_core& pool;
+  connection_ptr conn;
+  slot_phase phase = slot_phase::connecting;
+  slot_transaction transaction = slot_transaction::none;
+  /// `on_result` is owed.
+  bool busy = false;
+  /// `on_cancel_settled` is owed.
+  bool cancelling = false;
+  /// What ran was answered already: quarantined until result and cancel are in.
+  bool abandoned = false;
+  /// Beyond its lifetime.
+  bool expired = false;
+  /// During clean-up: the reset was sent, or need not be sent again.
+  bool was_reset = false;
+  bool rolled_back = false;
+  uint64_t generation = 0;
+  uint64_t plan_epoch = 0;
+  time_point idle_since;
+  pool_lease* lease = nullptr;
+  /// At most one; during clean-up the `release` that waits for it.
+  request_list running;
+  timer_queue::timer_id cleanup_timer;
+  timer_queue::timer_id lifetime_timer;
+  /// The lease's last statement, for the list of holders.
+  std::string last_sql;
+};
+
+// -- leases -----------------------------------------------------------------------
+
+struct pool_lease {
+  using time_point = timer_queue::time_point;
+
+  /// How many requests may wait for their turn on one lease.
+  static constexpr size_t max_pending = 64;
+
+  pg_lease name;
+  owner_id owner = 0;
+  time_point since;
+  /// Null once the connection is lost.
+  pool_slot* slot = nullptr;
+  /// A `release` has arrived.
+  bool closing = false;
+  bool leaking = false;
+  request_list pending;
+  timer_queue::timer_id leak_timer;
+  /// Why there is no connection any more.
+  std::string lost_reason;
+};
+
+} // namespace dbs::postgres

@@ -1,0 +1,27 @@
+// Tells whether a statement may leave something in its session that the next user
+// of the connection would see.
+//
+// The pool resets a session only after such statements. The test is lexical and
+// errs on the side of a reset that was not needed; what a function does inside is
+// invisible to it, which is what the setting strict_reset is for.
+#pragma once
+
+#include <string_view>
+
+namespace dbs::postgres {
+
+/// True for SET, RESET, LISTEN, DECLARE, PREPARE, LOAD, DO, CALL and the like, for
+/// every unknown command, and for texts that mention temporary tables, session
+/// advisory locks or set_config. SET LOCAL and what else ends with the transaction
+/// does not count.
+bool touches_session(std::string_view sql) noexcept;
+
+/// The same question for the command tag of an answer, such as "INSERT 0 1": a
+/// second opinion that does not depend on how the text was read. "SET" counts as
+/// harmless here, because SET LOCAL has the same tag.
+bool tag_touches_session(std::string_view tag) noexcept;
+
+/// True if the tag says that the server has dropped prepared statements itself.
+bool tag_drops_statements(std::string_view tag) noexcept;
+
+} // namespace dbs::postgres

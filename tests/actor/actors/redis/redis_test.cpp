@@ -1,0 +1,350 @@
+#include "dbs/actors/redis/redis.hpp"
+
+#include "actor/runtime/redis/scripted_redis.hpp"
+
+#include "dbs/messages/error_detail.hpp"
+#include "dbs/testing/eventually.hpp"
+#include "dbs/testing/fixture/actor_fixture.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+using namespace dbs;
+using namespace dbs::tests;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct fixture : testing::actor_fixture {
+  fixture() { settings.target.address = {"127.0.0.1", peer.port()}; }
+
+  testing::pending_answer<void> start() {
+    redis = track(spawn_redis(loop(), settings));
+    return request<void>(redis, start_atom_v, call_context{});
+  }
+
+  void start_and_wait() {
+    auto started = start();
+    REQUIRE(until([&] { return started.answered(); }));
+    REQUIRE(started.get());
+  }
+
+  health_report health() {
+    auto report = ask<health_report>(redis, health_atom_v, call_context{});
+    REQUIRE(report);
+    return *report;
+  }
+
+  field::value_type health_field(std::string_view name) {
+    for (auto& x : health().fields)
+      if (x.name == name)
+        return x.value;
+    FAIL("no field " << name);
+    return false;
+  }
+
+  testing::pending_answer<std::string> ping(call_context context = {}) {
+    return request<std::string>(redis, ping_atom_v, context);
+  }
+
+  /// Runs everything until the condition holds. Sockets are real, so this waits.
+  template <class Predicate>
+  bool until(Predicate holds) {
+    return testing::eventually([&] {
+      run();
+      return holds();
+    });
+  }
+
+  bool until_healthy() {
+    return until([this] { return health().status == health_status::healthy; });
+  }
+
+  bool until_received(std::string_view verb, size_t count) {
+    return until([this, verb, count] { return peer.received(verb) == count; });
+  }
+
+  scripted_redis peer{loop().io()};
+  redis_settings settings;
+  redis_state::actor_type redis;
+};
+
+std::string refuse_auth(const scripted_redis::command& words) {
+  return words[0] == "AUTH" ? "-WRONGPASS invalid username-password pair or user is disabled.\r\n"
+                            : "-NOAUTH Authentication required.\r\n";
+}
+
+} // namespace
+
+TEST_CASE_METHOD(fixture, "start is answered when Redis has answered the first probe") {
+  // given a server that accepts but does not answer PING yet
+  peer.answer_with(scripted_redis::mute);
+  auto started = start();
+  auto ready = request<void>(redis, ready_atom_v, call_context{});
+  REQUIRE(until_received("PING", 1));
+  CHECK(!started.answered());
+  CHECK(health().status == health_status::unhealthy);
+  CHECK(health().detail == "redis has not answered yet");
+  // when it does
+  peer.say("+PONG\r\n");
+  REQUIRE(until([&] { return started.answered() && ready.answered(); }));
+  // then the manager has started, is ready, and healthy
+  CHECK(started.get());
+  CHECK(ready.get());
+  CHECK(health().status == health_status::healthy);
+  CHECK(health().detail.empty());
+  CHECK(health_field("connected") == field::value_type{true});
+  // and later requests to start or to be ready are answered at once
+  CHECK(ask<void>(redis, start_atom_v, call_context{}));
+  CHECK(ask<void>(redis, ready_atom_v, call_context{}));
+}
+
+TEST_CASE_METHOD(fixture, "a start that fails says why, and the manager keeps trying") {
+  // given nobody who listens
+  peer.stop();
+  auto started = start();
+  auto ready = request<void>(redis, ready_atom_v, call_context{});
+  REQUIRE(until([&] { return started.answered(); }));
+  REQUIRE(!started.get());
+  CHECK(started.get().error() == errc::connection_lost);
+  CHECK(detail(started.get().error()).what ==
+        "connection refused at 127.0.0.1:" + std::to_string(peer.port()));
+  CHECK(!ready.answered());
+  // when the server comes up
+  peer.listen();
+  advance(1s);
+  // then the manager finds it
+  REQUIRE(until([&] { return ready.answered(); }));
+  CHECK(ready.get());
+  CHECK(health().status == health_status::healthy);
+}
+
+TEST_CASE_METHOD(fixture, "a wrong password is named as the reason, the password is not") {
+  settings.target.password = secret{"geheim"};
+  auto answer =
+      GENERATE(std::string{"-WRONGPASS invalid username-password pair or user is disabled.\r\n"},
+               std::string{"-ERR unknown command `AUTH`, with args beginning with: `geheim`, \r\n"},
+               std::string{"-WRONGPASS it is not geheim\r\n"});
+  peer.answer_with([&](auto& words) { return words[0] == "AUTH" ? answer : refuse_auth(words); });
+  auto started = start();
+  REQUIRE(until([&] { return started.answered(); }));
+  REQUIRE(!started.get());
+  CHECK(started.get().error() == errc::unauthenticated);
+  auto what = detail(started.get().error()).what;
+  CHECK(what.find("refused the login: " + answer.substr(1, answer.find(' ') - 1)) !=
+        std::string::npos);
+  CHECK(what.find("geheim") == std::string::npos);
+  CHECK(health().detail == what);
+}
+
+TEST_CASE_METHOD(fixture, "a missing password is named as the reason") {
+  peer.answer_with(refuse_auth);
+  auto started = start();
+  REQUIRE(until([&] { return started.answered(); }));
+  CHECK(started.get().error() == errc::unauthenticated);
+  CHECK(health().detail.ends_with("NOAUTH Authentication required."));
+}
+
+TEST_CASE_METHOD(fixture, "a user who may not name its connection can still log in") {
+  peer.answer_with([](auto& words) {
+    return words[0] == "CLIENT" ? "-NOPERM this user has no permissions\r\n"
+                                : scripted_redis::obliging(words);
+  });
+  start_and_wait();
+}
+
+TEST_CASE_METHOD(fixture, "Redis is probed every second") {
+  start_and_wait();
+  advance(999ms);
+  CHECK(peer.received("PING") == 1);
+  for (size_t i = 2; i < 6; ++i) {
+    advance(i == 2 ? 1ms : 1000ms);
+    REQUIRE(until_received("PING", i));
+    REQUIRE(until_healthy());
+  }
+}
+
+TEST_CASE_METHOD(fixture, "a lost connection is noticed at once and made anew") {
+  start_and_wait();
+  // when the server goes
+  peer.stop();
+  REQUIRE(until([this] { return health().status == health_status::unhealthy; }));
+  // then health says so without waiting for a probe, and requests fail
+  auto refused = ping();
+  run();
+  CHECK(refused.get().error() == errc::connection_lost);
+  // when it comes back
+  peer.listen();
+  advance(1s);
+  // then the manager finds it
+  REQUIRE(until_healthy());
+  CHECK(health_field("reconnects") == field::value_type{int64_t{1}});
+  auto pong = ping();
+  REQUIRE(until([&] { return pong.answered(); }));
+  CHECK(pong.get() == "PONG");
+}
+
+TEST_CASE_METHOD(fixture, "one missed probe degrades, two make a new connection") {
+  start_and_wait();
+  peer.answer_with(scripted_redis::mute);
+  // given a probe that is not answered within its second
+  advance(1s);
+  REQUIRE(until_received("PING", 2));
+  advance(999ms);
+  CHECK(health().status == health_status::healthy);
+  advance(1ms);
+  CHECK(health().status == health_status::degraded);
+  CHECK(health().detail.find("no answer from redis") == 0);
+  // when the second one is not answered either
+  REQUIRE(until_received("PING", 3));
+  advance(1s);
+  // then Redis is not there, and another connection is tried
+  CHECK(health().status == health_status::unhealthy);
+  REQUIRE(until([this] { return peer.open() == 0; }));
+  peer.answer_with(scripted_redis::obliging);
+  advance(1s);
+  REQUIRE(until_healthy());
+  CHECK(peer.accepted() == 2);
+}
+
+TEST_CASE_METHOD(fixture, "a probe that is answered forgives the one before") {
+  start_and_wait();
+  for (size_t i = 0; i < 3; ++i) {
+    peer.answer_with(scripted_redis::mute);
+    auto received = peer.received("PING");
+    advance(1s);
+    REQUIRE(until_received("PING", received + 1));
+    peer.answer_with(scripted_redis::obliging);
+    advance(1s);
+    REQUIRE(until_received("PING", received + 2));
+    // The late answer to the first, before that to the second, would be in order.
+    REQUIRE(health().status == health_status::degraded);
+    peer.say("+PONG\r\n");
+    REQUIRE(until_healthy());
+  }
+  CHECK(peer.accepted() == 1);
+}
+
+TEST_CASE_METHOD(fixture, "a server that answers but does not work is unhealthy and kept") {
+  peer.answer_with([](auto& words) {
+    return words[0] == "PING" ? "-LOADING Redis is loading the dataset in memory\r\n" : "+OK\r\n";
+  });
+  auto started = start();
+  REQUIRE(until([&] { return started.answered(); }));
+  CHECK(started.get().error() == errc::query_failed);
+  CHECK(health().detail == "LOADING Redis is loading the dataset in memory");
+  peer.answer_with(scripted_redis::obliging);
+  advance(1s);
+  REQUIRE(until_healthy());
+  CHECK(peer.accepted() == 1);
+}
+
+TEST_CASE_METHOD(fixture, "attempts to reconnect are spaced by up to a second") {
+  peer.answer_with(refuse_auth);
+  auto started = start();
+  auto attempts_within_ten_seconds = [this] {
+    auto before = peer.accepted();
+    for (int i = 0; i < 100; ++i) {
+      advance(100ms);
+      REQUIRE(until([this] { return peer.open() == 0; }));
+    }
+    return peer.accepted() - before;
+  };
+  REQUIRE(until([&] { return started.answered(); }));
+  // given failures in a row, after which the delay has reached its bound
+  attempts_within_ten_seconds();
+  // then it is between 0.8 and 1 second, or 0.1 more for our steps
+  auto attempts = attempts_within_ten_seconds();
+  CHECK(attempts >= 9);
+  CHECK(attempts <= 13);
+}
+
+TEST_CASE_METHOD(fixture, "a ping is answered by its deadline") {
+  start_and_wait();
+  peer.answer_with(scripted_redis::mute);
+  auto short_one = ping(call_context::within(now(), 100ms));
+  auto default_one = ping();
+  REQUIRE(until_received("PING", 3));
+  advance(99ms);
+  CHECK(!short_one.answered());
+  advance(1ms);
+  CHECK(short_one.get().error() == errc::deadline_exceeded);
+  CHECK(!default_one.answered());
+  advance(settings.command_timeout);
+  CHECK(default_one.get().error() == errc::deadline_exceeded);
+  auto late = ping(call_context::within(now() - 1ms, 1ms));
+  run();
+  CHECK(late.get().error() == errc::deadline_exceeded);
+}
+
+TEST_CASE_METHOD(fixture, "a ping before the start is not ready") {
+  redis = track(spawn_redis(loop(), settings));
+  CHECK(ask<std::string>(redis, ping_atom_v, call_context{}).error() == errc::not_ready);
+  CHECK(peer.accepted() == 0);
+}
+
+TEST_CASE_METHOD(fixture, "drain waits for what runs, then closes the connection") {
+  start_and_wait();
+  peer.answer_with(scripted_redis::mute);
+  auto running = ping();
+  REQUIRE(until_received("PING", 2));
+  auto drained = request<void>(redis, drain_atom_v, call_context{});
+  auto refused = ping();
+  run();
+  CHECK(!drained.answered());
+  CHECK(refused.get().error() == errc::draining);
+  // when the last running request is answered
+  peer.say("+PONG\r\n");
+  REQUIRE(until([&] { return drained.answered(); }));
+  CHECK(running.get() == "PONG");
+  REQUIRE(until([this] { return peer.open() == 0; }));
+  // then nothing is left, and nothing comes again
+  advance(10s);
+  CHECK(peer.accepted() == 1);
+  CHECK(pending_timers() == 0);
+  CHECK(ask<void>(redis, drain_atom_v, call_context{}));
+  CHECK(health().detail == "redis has been shut down");
+}
+
+TEST_CASE_METHOD(fixture, "drain waits until its deadline and no longer") {
+  start_and_wait();
+  peer.answer_with(scripted_redis::mute);
+  auto running = ping();
+  REQUIRE(until_received("PING", 2));
+  auto drained = request<void>(redis, drain_atom_v, call_context::within(now(), 300ms));
+  advance(299ms);
+  CHECK(!drained.answered());
+  advance(1ms);
+  CHECK(drained.answered());
+  CHECK(running.get().error() == errc::in_doubt);
+  CHECK(until([this] { return peer.open() == 0; }));
+}
+
+TEST_CASE_METHOD(fixture, "drain while Redis is away answers whoever waits for it") {
+  peer.stop();
+  auto started = start();
+  auto ready = request<void>(redis, ready_atom_v, call_context{});
+  REQUIRE(until([&] { return started.answered(); }));
+  CHECK(ask<void>(redis, drain_atom_v, call_context{}));
+  CHECK(ready.get().error() == errc::draining);
+  CHECK(ask<void>(redis, start_atom_v, call_context{}).error() == errc::draining);
+  peer.listen();
+  advance(10s);
+  CHECK(peer.accepted() == 0);
+}
+
+TEST_CASE_METHOD(fixture, "the manager's death answers what is pending and closes the socket") {
+  start_and_wait();
+  peer.answer_with(scripted_redis::mute);
+  auto running = ping();
+  REQUIRE(until_received("PING", 2));
+  caf::anon_send_exit(redis, caf::exit_reason::kill);
+  REQUIRE(until([&] { return running.answered() && peer.open() == 0; }));
+  CHECK(running.get().error() == errc::restarted);
+}
+
+TEST_CASE_METHOD(fixture, "redis has no size to change") {
+  redis = track(spawn_redis(loop(), settings));
+  auto answer = ask<void>(redis, resize_atom_v, call_context{}, resize_request{"pool_size", 3});
+  CHECK(answer.error() == errc::invalid_argument);
+}

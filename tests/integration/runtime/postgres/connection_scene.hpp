@@ -1,0 +1,255 @@
+// Runs connections on the test's thread: a loop, a clock that can be put forward,
+// and an owner that writes down what it is told.
+#pragma once
+
+#include "dbs/config/settings.hpp"
+#include "dbs/messages/error_detail.hpp"
+#include "dbs/runtime/postgres/libpq_connection.hpp"
+#include "dbs/testing/servers/private_postgres.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace dbs::testing {
+
+using namespace std::chrono_literals;
+
+/// The environment of connections. Checks that they keep the rules of their
+/// interface: the owner is entered for every call to the observer, and no call
+/// comes from inside a call to the connection.
+class connection_loop : public postgres::connection_environment {
+public:
+  boost::asio::io_context& io() override { return io_; }
+  timer_queue& timers() override { return timers_; }
+  resolver& names() override { return *names_; }
+  blocking_pool& cancels() override { return *cancels_; }
+
+  void use_resolver(std::unique_ptr<resolver> what) { names_ = std::move(what); }
+
+  /// Puts the clock forward and runs what is due.
+  void advance(caf::timespan span) {
+    ahead_ += span;
+    expire();
+  }
+
+  /// Runs the loop until `done()` holds. Fails the test if it does not in time.
+  template <class Predicate>
+  void run_until(Predicate done, std::chrono::milliseconds within = 30s) {
+    auto end = std::chrono::steady_clock::now() + within;
+    while (!done()) {
+      if (std::chrono::steady_clock::now() > end)
+        FAIL("the loop ran for " << within.count() << " ms and the condition still does not hold");
+      turn(5ms);
+    }
+  }
+
+  /// Runs all that is ready, for cases in which nothing must happen.
+  void settle() {
+    for (int i = 0; i < 5; ++i)
+      turn(2ms);
+  }
+
+  /// Calls a function of a connection; the observer must not hear from it before
+  /// that returns.
+  template <class F>
+  void call(F&& fn) {
+    calling_ = true;
+    fn();
+    calling_ = false;
+  }
+
+  void check_context() const {
+    CHECK(entered_);
+    CHECK_FALSE(calling_);
+  }
+
+  /// As a host does that goes down.
+  void destroy_threads() {
+    cancels_.reset();
+    names_.reset();
+    lookups_.reset();
+  }
+
+private:
+  void do_enter(void (*body)(void*), void* context) override {
+    auto before = std::exchange(entered_, true);
+    body(context);
+    entered_ = before;
+  }
+
+  void turn(std::chrono::milliseconds patience) {
+    io_.restart();
+    io_.run_one_for(patience);
+    expire();
+  }
+
+  void expire() {
+    auto before = std::exchange(entered_, true);
+    timers_.expire(timers_.now());
+    entered_ = before;
+  }
+
+  boost::asio::io_context io_{1};
+  caf::timespan ahead_{0};
+  timer_queue timers_{[this] { return caf::actor_clock::clock_type::now() + ahead_; },
+                      [](timer_queue::time_point) {}};
+  std::unique_ptr<blocking_pool> lookups_ = std::make_unique<blocking_pool>(1, 16);
+  std::unique_ptr<blocking_pool> cancels_ = std::make_unique<blocking_pool>(2, 16);
+  std::unique_ptr<resolver> names_ = make_system_resolver(io_, *lookups_);
+  bool entered_ = false;
+  bool calling_ = false;
+};
+
+/// A connection and what its owner was told.
+class observed_connection : public postgres::connection_observer {
+public:
+  observed_connection(connection_loop& loop, const database_settings& settings)
+      : loop_(loop), conn_(postgres::make_libpq_connection(loop, settings, *this)) {}
+
+  postgres::connection& operator*() { return *conn_; }
+  postgres::connection* operator->() { return conn_.get(); }
+
+  void start() {
+    loop_.call([this] { conn_->connect(); });
+  }
+
+  /// Connects and fails the test with the reason if that does not work.
+  void open() {
+    start();
+    loop_.run_until([this] { return connected > 0 || connect_error; });
+    INFO(describe(connect_error));
+    REQUIRE(connected == 1);
+  }
+
+  /// Connects and returns why that failed.
+  caf::error open_error() {
+    start();
+    loop_.run_until([this] { return connected > 0 || connect_error; });
+    REQUIRE(connected == 0);
+    return connect_error;
+  }
+
+  void send(pg_statement statement) {
+    loop_.call([&] { conn_->execute(statement); });
+  }
+
+  template <class... Ts>
+  caf::expected<pg_result> run(std::string sql, const Ts&... xs) {
+    send({std::move(sql), make_params(xs...)});
+    return next_result();
+  }
+
+  caf::expected<pg_result> run_unprepared(std::string sql) {
+    send({std::move(sql), {}, false});
+    return next_result();
+  }
+
+  caf::expected<pg_result> command(std::string_view sql) {
+    loop_.call([&] { conn_->command(sql); });
+    return next_result();
+  }
+
+  /// Waits for the one answer that is due.
+  caf::expected<pg_result> next_result() {
+    loop_.run_until([this] { return !results.empty(); });
+    REQUIRE(results.size() == 1);
+    auto result = std::move(results.back());
+    results.clear();
+    return result;
+  }
+
+  /// The first cell of a statement that must succeed.
+  template <class... Ts>
+  std::string value(std::string sql, const Ts&... xs) {
+    auto result = run(std::move(sql), xs...);
+    INFO(describe(result ? caf::error{} : result.error()));
+    REQUIRE(result);
+    REQUIRE(result->rows() > 0);
+    return std::string{result->row(0).text(0)};
+  }
+
+  /// The error of a statement that must fail.
+  template <class... Ts>
+  caf::error error(std::string sql, const Ts&... xs) {
+    auto result = run(std::move(sql), xs...);
+    REQUIRE_FALSE(result);
+    return result.error();
+  }
+
+  void destroy() { conn_.reset(); }
+
+  // -- what it was told --------------------------------------------------------------
+
+  int connected = 0;
+  caf::error connect_error;
+  std::vector<caf::expected<pg_result>> results;
+  int settled = 0;
+  std::vector<caf::error> losses;
+  /// Runs in `on_result`, after it was written down.
+  std::function<void()> then;
+  /// Counts all calls.
+  int calls = 0;
+
+  void on_connected(postgres::connection&) override {
+    check();
+    ++connected;
+  }
+
+  void on_connect_failed(postgres::connection&, caf::error reason) override {
+    check();
+    connect_error = std::move(reason);
+  }
+
+  void on_result(postgres::connection&, caf::expected<pg_result> result) override {
+    check();
+    CHECK(losses.empty());
+    results.push_back(std::move(result));
+    if (then)
+      std::exchange(then, nullptr)();
+  }
+
+  void on_cancel_settled(postgres::connection&) override {
+    check();
+    ++settled;
+  }
+
+  void on_lost(postgres::connection&, caf::error reason) override {
+    check();
+    losses.push_back(std::move(reason));
+  }
+
+private:
+  void check() {
+    ++calls;
+    loop_.check_context();
+    CHECK(conn_ != nullptr);
+  }
+
+  connection_loop& loop_;
+  postgres::connection_ptr conn_;
+};
+
+/// Settings for a private server's TCP port.
+inline database_settings settings_for(const private_postgres& server) {
+  database_settings result;
+  result.target.hosts = {{server.host(), server.port()}};
+  result.target.user = server.options().superuser;
+  result.target.password = secret{server.options().password};
+  result.target.dbname = server.options().database;
+  return result;
+}
+
+inline std::string field_of(const caf::error& err, std::string_view name) {
+  for (auto& x : detail(err).fields)
+    if (x.name == name)
+      return to_string(x.value);
+  return {};
+}
+
+} // namespace dbs::testing

@@ -1,0 +1,145 @@
+#include "dbs/runtime/io/blocking_pool.hpp"
+
+#include "dbs/messages/error_detail.hpp"
+#include "dbs/runtime/io/resolver.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <future>
+#include <memory>
+#include <thread>
+
+using namespace dbs;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Runs the loop until `done` holds; fails the test after ten seconds.
+template <class Predicate>
+void run_until(boost::asio::io_context& io, Predicate done) {
+  auto end = std::chrono::steady_clock::now() + 10s;
+  while (!done()) {
+    REQUIRE(std::chrono::steady_clock::now() < end);
+    io.restart();
+    io.run_one_for(10ms);
+  }
+}
+
+} // namespace
+
+TEST_CASE("work runs on another thread with signals blocked, and its end on the loop") {
+  boost::asio::io_context io;
+  blocking_pool pool{2, 4};
+  std::thread::id worked;
+  std::thread::id ended;
+  auto blocks_pipe = false;
+  REQUIRE(pool.submit(
+      [&] {
+        worked = std::this_thread::get_id();
+        sigset_t mask;
+        pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+        blocks_pipe = sigismember(&mask, SIGPIPE) == 1;
+      },
+      io, [&] { ended = std::this_thread::get_id(); }));
+  run_until(io, [&] { return ended != std::thread::id{}; });
+  CHECK(ended == std::this_thread::get_id());
+  CHECK(worked != ended);
+  CHECK(blocks_pipe);
+}
+
+TEST_CASE("a job is refused when all threads work and enough jobs wait") {
+  // given two threads that are busy and one job that waits
+  boost::asio::io_context io;
+  std::promise<void> gate;
+  auto open = gate.get_future().share();
+  std::atomic<int> running = 0;
+  auto ended = 0;
+  blocking_pool pool{2, 1};
+  auto job = [&running, open] {
+    ++running;
+    open.wait();
+  };
+  REQUIRE(pool.submit(job, io, [&] { ++ended; }));
+  REQUIRE(pool.submit(job, io, [&] { ++ended; }));
+  REQUIRE(pool.submit(job, io, [&] { ++ended; }));
+  // when one more comes
+  CHECK_FALSE(pool.submit(job, io, [&] { ++ended; }));
+  // then the three are done once they can, and there is room again
+  run_until(io, [&] { return running == 2; });
+  gate.set_value();
+  run_until(io, [&] { return ended == 3; });
+  CHECK(pool.submit(job, io, [&] { ++ended; }));
+  run_until(io, [&] { return ended == 4; });
+}
+
+TEST_CASE("a job that hangs does not hang the end of its pool") {
+  // given
+  boost::asio::io_context io;
+  auto gate = std::make_shared<std::promise<void>>();
+  auto started = std::make_shared<std::promise<void>>();
+  auto finished = std::make_shared<std::promise<void>>();
+  auto ended = false;
+  auto pool = std::make_unique<blocking_pool>(1, 1);
+  REQUIRE(pool->submit(
+      [=] {
+        started->set_value();
+        gate->get_future().wait();
+        finished->set_value();
+      },
+      io, [&] { ended = true; }));
+  auto waiting_ran = std::make_shared<std::atomic<bool>>(false);
+  started->get_future().wait();
+  REQUIRE(pool->submit([=] { *waiting_ran = true; }, io, [] {}));
+  // when
+  auto begin = std::chrono::steady_clock::now();
+  pool.reset();
+  // then
+  CHECK(std::chrono::steady_clock::now() - begin < 5s);
+  gate->set_value();
+  finished->get_future().wait();
+  io.restart();
+  io.run_for(20ms);
+  CHECK_FALSE(ended);
+  CHECK_FALSE(*waiting_ran);
+}
+
+TEST_CASE("the system's resolver finds the loopback addresses and names what it does not find") {
+  boost::asio::io_context io;
+  blocking_pool pool{1, 4};
+  auto names = make_system_resolver(io, pool);
+  std::vector<std::string> found;
+  names->resolve("localhost", [&](caf::expected<std::vector<std::string>> x) {
+    REQUIRE(x);
+    found = *x;
+  });
+  caf::error problem;
+  names->resolve("no-such-host.invalid", [&](caf::expected<std::vector<std::string>> x) {
+    REQUIRE_FALSE(x);
+    problem = x.error();
+  });
+  CHECK(found.empty()); // never from inside the call
+  run_until(io, [&] { return !found.empty() && problem; });
+  CHECK(std::count(found.begin(), found.end(), "127.0.0.1") == 1);
+  CHECK(problem == errc::connection_lost);
+  CHECK(describe(problem).find("no-such-host.invalid") != std::string::npos);
+}
+
+TEST_CASE("a look-up that finds no thread is answered, too") {
+  boost::asio::io_context io;
+  blocking_pool pool{1, 0};
+  auto names = make_system_resolver(io, pool);
+  std::promise<void> gate;
+  REQUIRE(pool.submit([open = gate.get_future().share()] { open.wait(); }, io, [] {}));
+  caf::error problem;
+  names->resolve("localhost", [&](caf::expected<std::vector<std::string>> x) {
+    problem = x ? caf::error{} : x.error();
+  });
+  run_until(io, [&] { return static_cast<bool>(problem); });
+  CHECK(problem == errc::connection_lost);
+  gate.set_value();
+}

@@ -1,0 +1,380 @@
+#include "dbs/runtime/observe/log.hpp"
+
+#include "dbs/messages/error_detail.hpp"
+#include "dbs/runtime/observe/mask.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace dbs::observe;
+using dbs::field;
+using nlohmann::json;
+
+namespace {
+
+/// A logger whose lines and clock are the test's.
+struct fixture {
+  explicit fixture(const std::string& format = "text") {
+    settings.format = format;
+    options.now = [this] { return now; };
+    options.sink = [this](std::string_view line) { lines.emplace_back(line); };
+  }
+
+  logger& log() {
+    if (!ptr) {
+      auto made = logger::make(settings, options);
+      REQUIRE(made);
+      ptr = std::move(*made);
+    }
+    return *ptr;
+  }
+
+  std::string only_line() {
+    REQUIRE(lines.size() == 1);
+    auto line = lines[0];
+    REQUIRE(std::count(line.begin(), line.end(), '\n') == 1);
+    REQUIRE(line.back() == '\n');
+    line.pop_back();
+    return line;
+  }
+
+  dbs::log_settings settings;
+  logger_options options;
+  // 2026-01-31T12:00:00.250Z
+  logger_options::time_point now{std::chrono::milliseconds{1'769'860'800'250}};
+  std::vector<std::string> lines;
+  std::unique_ptr<logger> ptr;
+};
+
+/// A directory that goes with the test.
+struct scratch_directory {
+  scratch_directory() {
+    auto pattern = (std::filesystem::temp_directory_path() / "dbs-log-XXXXXX").string();
+    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
+    path = pattern;
+  }
+  ~scratch_directory() {
+    std::error_code ec;
+    std::filesystem::remove_all(path, ec);
+  }
+  std::filesystem::path path;
+};
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream in{path};
+  std::ostringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
+
+} // namespace
+
+// -- layouts ---------------------------------------------------------------------
+
+TEST_CASE("a text line has time, level, component, message and fields", "[observe][log]") {
+  fixture f;
+  f.log().log("postgres_pool", log_level::warning, "connection lost",
+              {{"endpoint", "127.0.0.1:5432"},
+               {"reason", "reset by \"peer\""},
+               {"idle", int64_t{3}},
+               {"load", 0.5},
+               {"draining", false},
+               {"note", ""}});
+  CHECK(f.only_line() ==
+        "2026-01-31T12:00:00.250Z warning postgres_pool connection lost endpoint=127.0.0.1:5432 "
+        R"(reason="reset by \"peer\"" idle=3 load=0.5 draining=false note="")");
+}
+
+TEST_CASE("a JSON line is one object", "[observe][log]") {
+  fixture f{"json"};
+  f.log().log("cache", log_level::info, "say \"hi\"", {{"l1.hits", int64_t{7}}, {"ok", true}});
+  CHECK(json::parse(f.only_line()) ==
+        json::parse(R"({"ts": "2026-01-31T12:00:00.250Z", "level": "info",
+          "component": "cache", "message": "say \"hi\"", "fields": {"l1.hits": 7, "ok": true}})"));
+}
+
+TEST_CASE("what is below the level is not logged", "[observe][log]") {
+  fixture f;
+  f.settings.level = "warning";
+  f.log().log("cache", log_level::info, "one");
+  CHECK(f.lines.empty());
+  f.log().set_level(log_level::debug);
+  f.log().log("cache", log_level::debug, "two");
+  CHECK(f.lines.size() == 1);
+  f.log().set_level(log_level::off);
+  f.log().log("cache", log_level::error, "three");
+  f.log().log("cache", log_level::off, "four");
+  CHECK(f.lines.size() == 1);
+}
+
+// -- injection, length and secrets -----------------------------------------------
+
+TEST_CASE("no value can start a line or command a terminal", "[observe][log]") {
+  const std::string evil = "a\r\n2026 error forged\x1b[2J\x7f\xc2\x85\xe2\x80\xa8\xff\0z";
+  for (std::string format : {"text", "json"}) {
+    CAPTURE(format);
+    fixture f{format};
+    f.log().log(evil, log_level::info, evil, {{"value", evil}, {evil, int64_t{1}}});
+    auto line = f.only_line();
+    CHECK(std::none_of(line.begin(), line.end(),
+                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }));
+    CHECK(line.find("\xc2\x85") == std::string::npos);
+    CHECK(line.find("\xe2\x80\xa8") == std::string::npos);
+    CHECK(line.find('\xff') == std::string::npos);
+    if (format == "json") {
+      auto object = json::parse(line);
+      CHECK(object.at("fields").size() == 2);
+      CHECK(object.at("message").get<std::string>().starts_with("a\r\n2026 error forged\x1b[2J"));
+    }
+  }
+}
+
+TEST_CASE("a value with blanks cannot pass for another field", "[observe][log]") {
+  fixture f;
+  f.log().log("cache", log_level::info, "read", {{"a", "1 admin=true"}, {"b", "x=y"}});
+  CHECK(f.only_line().ends_with(R"(read a="1 admin=true" b="x=y")"));
+}
+
+TEST_CASE("a line is never longer than 8 KiB, and says that it was cut", "[observe][log]") {
+  for (std::string format : {"text", "json"}) {
+    for (std::string filler : {"x", "\n", "\x01", "\xff", "\xe2\x82\xac", "\""}) {
+      CAPTURE(format, filler);
+      fixture f{format};
+      std::string huge;
+      while (huge.size() < 100'000)
+        huge += filler;
+      std::vector<field> fields;
+      for (int i = 0; i < 50; ++i)
+        fields.push_back({"field" + std::to_string(i), huge.substr(0, 300)});
+      fields.insert(fields.begin() + 1, {"huge", huge});
+      f.log().log(huge, log_level::info, huge, fields);
+      auto line = f.only_line();
+      CHECK(line.size() < 8192);
+      CHECK(line.size() > 6000);
+      CHECK(line.find("[cut]") != std::string::npos);
+      CHECK(line.find("omitted_fields") != std::string::npos);
+      if (format == "json") {
+        auto object = json::parse(line);
+        CHECK(object.at("omitted_fields").get<size_t>() + object.at("fields").size() == 51);
+      }
+    }
+  }
+}
+
+TEST_CASE("values with telling names are masked", "[observe][log]") {
+  for (std::string format : {"text", "json"}) {
+    fixture f{format};
+    f.log().log("redis", log_level::info, "connecting",
+                {{"redis.Password", "hunter2"},
+                 {"api_key", "hunter2"},
+                 {"client_secret", "hunter2"},
+                 {"TOKEN", int64_t{4711}},
+                 {"host", "localhost"}});
+    auto line = f.only_line();
+    CHECK(line.find("hunter2") == std::string::npos);
+    CHECK(line.find("4711") == std::string::npos);
+    CHECK(line.find("localhost") != std::string::npos);
+    CHECK(line.find("***") != std::string::npos);
+  }
+}
+
+TEST_CASE("credentials in URLs are masked in messages and values", "[observe][log]") {
+  fixture f;
+  f.log().log("redis", log_level::error, "cannot reach redis://app:hunter2@db:6379/0",
+              {{"url", "postgresql://app:hun/t@er2@h1,h2/x?sslmode=require"}});
+  CHECK(f.only_line().ends_with(
+      R"(cannot reach redis://***@db:6379/0 url="postgresql://***@h1,h2/x?sslmode=require")"));
+}
+
+TEST_CASE("masking leaves other text alone", "[observe][log]") {
+  CHECK(mask_urls("") == "");
+  CHECK(mask_urls("mail me@example.org") == "mail me@example.org");
+  CHECK(mask_urls("see http://host/path, http://other") == "see http://host/path, http://other");
+  CHECK(mask_urls("a://u:p@h b://h c://:p@h") == "a://***@h b://h c://***@h");
+  CHECK(mask_urls("://") == "://");
+  CHECK(mask_urls("x://@h") == "x://***@h");
+  CHECK_FALSE(is_secret_name("endpoint"));
+}
+
+// -- repetition ------------------------------------------------------------------
+
+TEST_CASE("repeated messages are held back, counted and reported", "[observe][log]") {
+  fixture f;
+  f.options.max_repeats = 3;
+  for (int i = 0; i < 10; ++i)
+    f.log().log("redis", log_level::error, "connect failed", {{"attempt", int64_t{i}}});
+  REQUIRE(f.lines.size() == 3);
+  CHECK(f.log().stats().suppressed == 7);
+
+  SECTION("other messages, levels and components are not affected") {
+    f.log().log("redis", log_level::error, "connect refused");
+    f.log().log("redis", log_level::warning, "connect failed");
+    f.log().log("pubsub", log_level::error, "connect failed");
+    CHECK(f.lines.size() == 6);
+  }
+  SECTION("the count comes with the first line after the window, whatever that is") {
+    f.now += f.options.repeat_window;
+    f.log().log("cache", log_level::info, "something else");
+    REQUIRE(f.lines.size() == 5);
+    CHECK(f.lines[3].ends_with("error redis connect failed suppressed=7\n"));
+    CHECK(f.lines[4].ends_with("info cache something else\n"));
+  }
+  SECTION("after the window the message is logged again") {
+    f.now += f.options.repeat_window;
+    f.log().log("redis", log_level::error, "connect failed");
+    REQUIRE(f.lines.size() == 5);
+    CHECK(f.lines[3].ends_with("suppressed=7\n"));
+    CHECK(f.lines[4].ends_with("error redis connect failed\n"));
+  }
+  SECTION("a flush reports what was held back") {
+    f.log().flush();
+    REQUIRE(f.lines.size() == 4);
+    CHECK(f.lines[3].ends_with("suppressed=7\n"));
+    f.log().flush();
+    CHECK(f.lines.size() == 4);
+  }
+  SECTION("so does the end of the logger") {
+    f.ptr.reset();
+    CHECK(f.lines.size() == 4);
+  }
+  SECTION("a clock that is set back does not silence a message for long") {
+    f.now -= std::chrono::hours{24};
+    f.log().log("redis", log_level::error, "connect failed");
+    CHECK(f.lines.back().ends_with("error redis connect failed\n"));
+  }
+}
+
+TEST_CASE("no count is lost when more messages repeat than are remembered", "[observe][log]") {
+  fixture f;
+  f.options.max_repeats = 1;
+  f.options.max_remembered = 4;
+  constexpr int messages = 20, repeats = 5;
+  for (int i = 0; i < messages; ++i) {
+    f.now += std::chrono::milliseconds{1};
+    for (int k = 0; k < repeats; ++k)
+      f.log().log("cache", log_level::info, "message " + std::to_string(i));
+  }
+  f.log().flush();
+  size_t reports = 0;
+  for (auto& line : f.lines)
+    reports += line.ends_with("suppressed=4\n") ? 1 : 0;
+  CHECK(reports == messages);
+  CHECK(f.lines.size() == 2 * messages);
+}
+
+// -- where lines go --------------------------------------------------------------
+
+TEST_CASE("a file is rotated and the oldest one goes", "[observe][log]") {
+  scratch_directory dir;
+  dbs::log_settings settings;
+  settings.file = (dir.path / "dbsd.log").string();
+  settings.max_file_mib = 1;
+  settings.max_files = 2;
+  auto made = logger::make(settings);
+  REQUIRE(made);
+  // 2.2 MiB in different messages.
+  constexpr int count = 2200;
+  for (int i = 0; i < count; ++i)
+    (*made)->log("cache", log_level::info, "message " + std::to_string(i),
+                 {{"filler", std::string(1024, 'x')}});
+  made->reset();
+
+  size_t files = 0;
+  for (auto& entry : std::filesystem::directory_iterator{dir.path}) {
+    ++files;
+    CHECK(entry.file_size() <= size_t{1} << 20);
+    CHECK(entry.file_size() > 0);
+  }
+  CHECK(files == 2);
+  auto last = read_file(settings.file);
+  CHECK(last.find("message " + std::to_string(count - 1) + " ") != std::string::npos);
+  CHECK(last.ends_with("x\n"));
+}
+
+TEST_CASE("a file is appended to by the next logger", "[observe][log]") {
+  scratch_directory dir;
+  dbs::log_settings settings;
+  settings.file = (dir.path / "dbsd.log").string();
+  for (std::string text : {"first", "second"}) {
+    auto made = logger::make(settings);
+    REQUIRE(made);
+    (*made)->log("cache", log_level::info, text);
+  }
+  auto content = read_file(settings.file);
+  CHECK(content.find("first") < content.find("second"));
+  CHECK(content.find("second") != std::string::npos);
+}
+
+TEST_CASE("lines that cannot be written are counted", "[observe][log]") {
+  dbs::log_settings settings;
+  settings.file = "/dev/full";
+  auto made = logger::make(settings);
+  REQUIRE(made);
+  (*made)->log("cache", log_level::info, "into the void");
+  CHECK((*made)->stats().failed > 0);
+}
+
+TEST_CASE("bad settings are refused and named", "[observe][log]") {
+  auto what = [](dbs::log_settings settings) {
+    auto made = logger::make(settings);
+    REQUIRE_FALSE(made);
+    CHECK(made.error() == dbs::errc::config_invalid);
+    return dbs::detail(made.error()).what;
+  };
+  dbs::log_settings settings;
+  settings.level = "loud";
+  CHECK(what(settings).find("log.level is 'loud'") == 0);
+  settings = {};
+  settings.format = "xml";
+  CHECK(what(settings).find("log.format is 'xml'") == 0);
+  settings = {};
+  settings.max_files = 0;
+  CHECK(what(settings).find("log.max_files is 0") == 0);
+  settings = {};
+  settings.max_file_mib = 0;
+  CHECK(what(settings).find("log.max_file_mib is 0") == 0);
+  settings = {};
+  settings.file = "/proc/nowhere/dbsd.log";
+  CHECK(what(settings).find("'/proc/nowhere/dbsd.log'") != std::string::npos);
+}
+
+TEST_CASE("threads do not tear each other's lines", "[observe][log]") {
+  std::vector<std::string> lines;
+  logger_options options;
+  // One thread at a time: no lock of our own is needed.
+  options.sink = [&lines](std::string_view line) { lines.emplace_back(line); };
+  dbs::log_settings settings;
+  settings.format = "json";
+  auto made = logger::make(settings, options);
+  REQUIRE(made);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&log = **made, t] {
+      for (int i = 0; i < 500; ++i)
+        log.log("thread", log_level::info, std::to_string(t) + "/" + std::to_string(i));
+    });
+  for (auto& thread : threads)
+    thread.join();
+  REQUIRE(lines.size() == 2000);
+  for (auto& line : lines)
+    REQUIRE_NOTHROW(json::parse(line));
+}
+
+TEST_CASE("the host's own spdlog loggers are left alone", "[observe][log]") {
+  fixture f;
+  f.log().log("cache", log_level::info, "hello");
+  CHECK(spdlog::get("dbs") == nullptr);
+  CHECK(spdlog::default_logger()->level() == spdlog::level::info);
+}

@@ -1,0 +1,234 @@
+// A connection whose server does what the test says.
+//
+// It keeps the rules of `connection_observer` (no callback from inside a call, a
+// result before the loss) and checks those of `connection`: one statement at a
+// time, no call on a lost connection, never more connections than allowed.
+#pragma once
+
+#include "dbs/messages/error_detail.hpp"
+#include "dbs/runtime/postgres/connection.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace dbs::postgres::test {
+
+class scripted_server;
+
+class scripted_connection final : public connection {
+public:
+  scripted_connection(scripted_server& server, connection_observer& observer, int pid);
+  ~scripted_connection() override;
+
+  // -- the interface the pool uses ------------------------------------------------
+
+  void connect() override {
+    demand(!connecting && !open, "connect twice");
+    connecting = true;
+  }
+
+  void execute(const pg_statement& statement) override { send(statement.sql); }
+
+  void command(std::string_view sql) override { send(std::string{sql}); }
+
+  void cancel() override {
+    demand(running.has_value(), "cancel while nothing runs");
+    demand(!cancelling, "cancel twice");
+    cancelling = true;
+  }
+
+  transaction_status status() const override {
+    return running ? transaction_status::active : session;
+  }
+
+  bool dirty() const override { return is_dirty; }
+
+  void mark_clean() override { is_dirty = false; }
+
+  void forget_statements() override { ++forgotten; }
+
+  int backend_pid() const override { return pid_; }
+
+  std::string endpoint() const override { return "scripted:5432"; }
+
+  // -- what the script does -------------------------------------------------------
+
+  void accept() {
+    demand(std::exchange(connecting, false), "accept without connect");
+    open = true;
+    observer_.on_connected(*this);
+  }
+
+  void refuse(caf::error reason) {
+    demand(std::exchange(connecting, false), "refuse without connect");
+    observer_.on_connect_failed(*this, std::move(reason));
+  }
+
+  /// The running statement succeeds, with the effect its text suggests.
+  void succeed() {
+    auto sql = take();
+    auto begins_with = [&sql](std::string_view x) { return sql.starts_with(x); };
+    if (begins_with("BEGIN"))
+      session = transaction_status::in_transaction;
+    else if (begins_with("COMMIT") || sql == "ROLLBACK")
+      session = transaction_status::idle;
+    else if (begins_with("ROLLBACK TO"))
+      session = transaction_status::in_transaction;
+    else if (begins_with("SET") || begins_with("LISTEN"))
+      is_dirty = true;
+    observer_.on_result(*this, pg_result{});
+  }
+
+  void fail_with(caf::error reason) {
+    take();
+    if (session == transaction_status::in_transaction)
+      session = transaction_status::failed;
+    observer_.on_result(*this, std::move(reason));
+  }
+
+  void settle_cancel() {
+    demand(std::exchange(cancelling, false), "settle without cancel");
+    observer_.on_cancel_settled(*this);
+  }
+
+  /// The server goes away.
+  void kill(bool statement_was_sent = true) {
+    demand(open, "kill twice");
+    open = false;
+    auto lost = fail(errc::connection_lost, "server closed the connection");
+    session = transaction_status::unknown;
+    auto& observer = observer_;
+    auto alive = alive_;
+    if (running) {
+      running.reset();
+      observer.on_result(*this,
+                         statement_was_sent ? fail(errc::in_doubt, "the answer is missing") : lost);
+    }
+    if (*alive)
+      observer.on_lost(*this, lost);
+  }
+
+  static void demand(bool holds, const char* what) {
+    if (!holds)
+      throw std::logic_error(what);
+  }
+
+  bool connecting = false;
+  bool open = false;
+  bool cancelling = false;
+  bool is_dirty = false;
+  int forgotten = 0;
+  transaction_status session = transaction_status::idle;
+  /// The statement whose result is owed.
+  std::optional<std::string> running;
+  /// All statements and commands so far.
+  std::vector<std::string> log;
+
+private:
+  void send(std::string sql);
+
+  std::string take() {
+    demand(running.has_value(), "a result that nobody asked for");
+    return *std::exchange(running, std::nullopt);
+  }
+
+  scripted_server& server_;
+  connection_observer& observer_;
+  int pid_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+class scripted_server {
+public:
+  /// In the order of opening.
+  std::vector<scripted_connection*> connections;
+  /// How many have been opened, and how many there were at most.
+  int opened = 0;
+  size_t most = 0;
+  /// What a server does by itself in `step`.
+  bool accepts = true;
+  bool answers = true;
+  bool settles_cancels = true;
+  std::optional<caf::error> refusal;
+  /// Sees each statement and command when it is sent.
+  std::function<void(scripted_connection&, const std::string&)> on_send;
+
+  connection_ptr make(connection_observer& observer) {
+    auto result = std::make_unique<scripted_connection>(*this, observer, ++opened);
+    connections.push_back(result.get());
+    most = std::max(most, connections.size());
+    return result;
+  }
+
+  scripted_connection& with_pid(int pid) {
+    for (auto* x : connections)
+      if (x->backend_pid() == pid)
+        return *x;
+    throw std::logic_error("no connection with pid " + std::to_string(pid));
+  }
+
+  /// The connection that runs exactly this.
+  scripted_connection& running(std::string_view sql) {
+    for (auto* x : connections)
+      if (x->running == sql)
+        return *x;
+    throw std::logic_error("nothing runs " + std::string{sql});
+  }
+
+  size_t connecting() const {
+    return static_cast<size_t>(std::count_if(connections.begin(), connections.end(),
+                                             [](auto* x) { return x->connecting; }));
+  }
+
+  /// Does one thing that is owed; false if nothing is.
+  bool step() {
+    for (auto* x : connections) {
+      if (x->connecting && refusal) {
+        x->refuse(*refusal);
+        return true;
+      }
+      if (x->connecting && accepts) {
+        x->accept();
+        return true;
+      }
+      if (x->running && answers) {
+        x->succeed();
+        return true;
+      }
+      if (x->cancelling && settles_cancels) {
+        x->settle_cancel();
+        return true;
+      }
+    }
+    return false;
+  }
+};
+
+inline scripted_connection::scripted_connection(scripted_server& server,
+                                                connection_observer& observer, int pid)
+    : server_(server), observer_(observer), pid_(pid) {}
+
+inline void scripted_connection::send(std::string sql) {
+  demand(open, "a statement on a connection that is not open");
+  demand(!running, "a statement while another one runs");
+  demand(!cancelling, "a statement while a cancel may still hit it");
+  if (server_.on_send)
+    server_.on_send(*this, sql);
+  log.push_back(sql);
+  if (log.size() > 64)
+    log.erase(log.begin(), log.begin() + 32);
+  running = std::move(sql);
+}
+
+inline scripted_connection::~scripted_connection() {
+  *alive_ = false;
+  std::erase(server_.connections, this);
+}
+
+} // namespace dbs::postgres::test

@@ -1,0 +1,79 @@
+#include "dbs/runtime/postgres/statement_class.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+#include <string_view>
+
+using namespace dbs::postgres;
+
+TEST_CASE("a statement that changes its session is recognised") {
+  auto sql = GENERATE(
+      as<std::string_view>{}, "SET search_path TO x",
+      "set session characteristics as transaction read only", "SET SESSION AUTHORIZATION bob",
+      "SET ROLE bob", "RESET ALL", "LISTEN news", "DECLARE c CURSOR WITH HOLD FOR SELECT 1",
+      "PREPARE p AS SELECT 1", "DEALLOCATE p", "EXECUTE p", "LOAD 'auto_explain'", "DISCARD ALL",
+      "DO $$ BEGIN END $$", "CALL f()", "CREATE TEMP TABLE t (x int)",
+      "create  temporary view v as select 1", "CREATE LOCAL TEMP TABLE t (x int)",
+      "CREATE OR REPLACE TEMP VIEW v AS SELECT 1", "CREATE /* scratch */ TEMP TABLE t (x int)",
+      "SELECT 1 AS x INTO TEMP t", "CREATE TABLE pg_temp.t (x int)", "SELECT pg_advisory_lock(1)",
+      "SELECT PG_TRY_ADVISORY_LOCK_SHARED($1)",
+      "WITH x AS (SELECT set_config('a.b', '1', false)) SELECT * FROM x",
+      "SELECT '--', set_config('a.b', '1', false)", "SELECT setseed(0.5)", "FROBNICATE everything");
+  CAPTURE(sql);
+  CHECK(touches_session(sql));
+}
+
+TEST_CASE("a statement whose effects end with its transaction is harmless") {
+  auto sql = GENERATE(
+      as<std::string_view>{}, "", "  -- nothing\n", "SELECT 1", "(SELECT 1) UNION (SELECT 2)",
+      "VALUES (1)", "TABLE t", "WITH x AS (SELECT 1) SELECT * FROM x", "INSERT INTO t VALUES ($1)",
+      "update t set temp = 1", "DELETE FROM t",
+      "MERGE INTO t USING s ON true WHEN MATCHED THEN DO NOTHING",
+      "SELECT temp, temporary FROM sensors", "SELECT * FROM template", "BEGIN", "COMMIT",
+      "SAVEPOINT s", "SET LOCAL work_mem = '1MB'", "SET TRANSACTION READ ONLY",
+      "set constraints all deferred", "CREATE TABLE t (x int)", "ALTER TABLE t ADD y int",
+      "EXPLAIN SELECT 1", "SHOW work_mem", "SELECT pg_advisory_xact_lock(1)",
+      "SELECT reset, listen FROM t");
+  CAPTURE(sql);
+  CHECK_FALSE(touches_session(sql));
+}
+
+TEST_CASE("comments and empty statements in front do not hide a command") {
+  auto prefix = GENERATE(as<std::string>{}, "/* trace */ ", "-- x\n\t", "/* a /* nested */ b */",
+                         ";; ", "\r\n\f\v ", "/**/--\r\n");
+  CAPTURE(prefix);
+  CHECK(touches_session(prefix + "SET x TO 1"));
+  CHECK_FALSE(touches_session(prefix + "SELECT 1"));
+  CHECK_FALSE(
+      touches_session("SET " + prefix.substr(prefix.find_first_not_of(';')) + "LOCAL x TO 1"));
+}
+
+TEST_CASE("an unfinished comment is no command") {
+  CHECK_FALSE(touches_session("/* SET x TO 1"));
+  CHECK_FALSE(touches_session("-- SET x TO 1"));
+  CHECK_FALSE(touches_session("/*"));
+  CHECK_FALSE(touches_session("/"
+                              "* /* */"));
+}
+
+TEST_CASE("the tag of an answer has a say of its own") {
+  CHECK(tag_touches_session("LISTEN"));
+  CHECK(tag_touches_session("DISCARD ALL"));
+  CHECK(tag_touches_session("DECLARE CURSOR"));
+  CHECK(tag_touches_session("CALL"));
+  CHECK_FALSE(tag_touches_session("SELECT 5"));
+  CHECK_FALSE(tag_touches_session("INSERT 0 1"));
+  CHECK_FALSE(tag_touches_session("CREATE TABLE"));
+  CHECK_FALSE(tag_touches_session("START TRANSACTION"));
+  CHECK_FALSE(tag_touches_session(""));
+  // SET LOCAL has the same tag, so the text decides.
+  CHECK_FALSE(tag_touches_session("SET"));
+}
+
+TEST_CASE("a tag tells when the server has dropped the prepared statements") {
+  CHECK(tag_drops_statements("DISCARD ALL"));
+  CHECK(tag_drops_statements("DEALLOCATE ALL"));
+  CHECK_FALSE(tag_drops_statements("DEALLOCATE"));
+  CHECK_FALSE(tag_drops_statements("SELECT 1"));
+}
