@@ -1,5 +1,7 @@
 #include "render.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <vector>
 
@@ -23,7 +25,7 @@ void flatten(const nlohmann::json& x, const std::string& name, table& out) {
     return;
   }
   for (auto& [key, value] : x.items())
-    flatten(value, name.empty() ? key : name + "." + key, out);
+    flatten(value, name.empty() ? key : fmt::format("{}.{}", name, key), out);
 }
 
 std::string align(const table& rows) {
