@@ -78,7 +78,7 @@ postgres_pool_state::actor_type::behavior_type postgres_pool_state::make_behavio
       [this](holders_atom, const call_context&) { return holders(); },
       // -- manager_control_actor
       [this](start_atom, const call_context&) { return start(); },
-      [this](ready_atom, const call_context&) { return ready(); },
+      [this](ready_atom, const call_context&) { return startup_.ready(self_); },
       [this](drain_atom, const call_context& context) { return drain(context); },
       [this](health_atom, const call_context&) { return health(); },
       [this](stats_atom, const call_context&) {
@@ -176,19 +176,7 @@ caf::result<void> postgres_pool_state::start() {
     core_->start();
     self_->timers().schedule_after(tick_interval, [this] { tick(); });
   }
-  if (ready_)
-    return caf::unit;
-  if (first_failure_)
-    return first_failure_;
-  waiting_for_start_.emplace_back(self_);
-  return reply<void>::pending();
-}
-
-caf::result<void> postgres_pool_state::ready() {
-  if (ready_)
-    return caf::unit;
-  waiting_for_ready_.emplace_back(self_);
-  return reply<void>::pending();
+  return startup_.start(self_);
 }
 
 caf::result<void> postgres_pool_state::drain(const call_context& context) {
@@ -219,19 +207,11 @@ caf::result<void> postgres_pool_state::resize(const resize_request& request) {
 }
 
 void postgres_pool_state::on_ready() {
-  ready_ = true;
-  for (auto* waiting : {&waiting_for_start_, &waiting_for_ready_}) {
-    for (auto& answer : *waiting)
-      answer.deliver();
-    waiting->clear();
-  }
+  startup_.succeeded();
 }
 
 void postgres_pool_state::on_first_failure(const caf::error& reason) {
-  first_failure_ = reason;
-  for (auto& answer : waiting_for_start_)
-    answer.deliver(reason);
-  waiting_for_start_.clear();
+  startup_.failed(reason);
 }
 
 void postgres_pool_state::on_drained() {
@@ -244,7 +224,7 @@ void postgres_pool_state::on_drained() {
 
 void postgres_pool_state::tick() {
   metrics_.publish(report());
-  if (ready_ && !probing_)
+  if (startup_.is_ready() && !probing_)
     probe();
   self_->timers().schedule_after(tick_interval, [this] { tick(); });
 }

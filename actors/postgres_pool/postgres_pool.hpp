@@ -9,6 +9,7 @@
 #include "dbs/messages/postgres/pool.hpp"
 #include "dbs/runtime/caf/loop_actor.hpp"
 #include "dbs/runtime/caf/owner_watch.hpp"
+#include "dbs/runtime/caf/startup.hpp"
 #include "dbs/runtime/io/blocking_pool.hpp"
 #include "dbs/runtime/io/resolver.hpp"
 #include "dbs/runtime/observe/log.hpp"
@@ -70,7 +71,6 @@ private:
   pool_stats report() const;
 
   caf::result<void> start();
-  caf::result<void> ready();
   caf::result<void> drain(const call_context& context);
   health_report health() const;
   caf::result<void> resize(const resize_request& request);
@@ -116,15 +116,12 @@ private:
   internal::reply_slab<pg_result> results_;
   internal::reply_slab<pg_lease> leases_;
   internal::reply_slab<void> acknowledgements_;
-  std::vector<reply<void>> waiting_for_start_;
-  std::vector<reply<void>> waiting_for_ready_;
+  startup startup_;
   std::vector<reply<void>> waiting_for_drain_;
   owner_watch<loop_actor<actor_type>> owners_;
   std::unordered_map<owner_id, std::string> owner_names_;
 
   bool started_ = false;
-  bool ready_ = false;
-  caf::error first_failure_;
   bool probing_ = false;
   /// Why the last probe failed; empty if it succeeded.
   std::string probe_error_;

@@ -91,27 +91,19 @@ void redis_state::finish_ping(reply<std::string>& caller, caf::expected<redis::r
 }
 
 caf::result<void> redis_state::start() {
-  if (life_ == life::draining || life_ == life::drained)
+  if (life_ == life::draining)
     return fail(errc::draining, "redis is shutting down");
-  if (usable_)
-    return caf::unit;
-  if (first_probe_is_over_)
-    return last_error_;
-  starting_.emplace_back(self_);
   if (life_ == life::created) {
     life_ = life::started;
     connect();
   }
-  return reply<void>::pending();
+  return startup_.start(self_);
 }
 
 caf::result<void> redis_state::ready() {
   if (life_ == life::draining || life_ == life::drained)
     return fail(errc::draining, "redis is shutting down");
-  if (usable_)
-    return caf::unit;
-  waiting_until_ready_.emplace_back(self_);
-  return reply<void>::pending();
+  return startup_.ready(self_);
 }
 
 caf::result<void> redis_state::drain(const call_context& context) {
@@ -134,15 +126,10 @@ caf::result<void> redis_state::drain(const call_context& context) {
 
 void redis_state::finish_drain() {
   life_ = life::drained;
-  usable_ = false;
   connection_.reset();
   self_->timers().cancel(reconnect_timer_);
   self_->timers().cancel(probe_timer_);
-  for (auto* waiting : {&starting_, &waiting_until_ready_}) {
-    for (auto& caller : *waiting)
-      caller.deliver(fail(errc::draining, "redis is shutting down"));
-    waiting->clear();
-  }
+  startup_.ended(fail(errc::draining, "redis is shutting down"));
   for (auto& caller : draining_)
     caller.deliver();
   draining_.clear();
@@ -152,9 +139,9 @@ health_report redis_state::health() const {
   health_report result;
   result.component = "redis";
   auto why = detail(last_error_).what;
-  if (usable_ && misses_ == 0) {
+  if (startup_.is_ready() && misses_ == 0) {
     result.status = health_status::healthy;
-  } else if (usable_) {
+  } else if (startup_.is_ready()) {
     result.status = health_status::degraded;
     result.detail = std::move(why);
   } else if (life_ == life::drained) {
@@ -255,17 +242,11 @@ void redis_state::on_pong(caf::timespan took) {
     ++connects_;
     backoff_.reset();
   }
-  usable_ = true;
-  first_probe_is_over_ = true;
-  for (auto* waiting : {&starting_, &waiting_until_ready_}) {
-    for (auto& caller : *waiting)
-      caller.deliver();
-    waiting->clear();
-  }
+  startup_.succeeded();
 }
 
 void redis_state::on_miss(caf::error reason) {
-  if (++misses_ < max_misses && usable_) {
+  if (++misses_ < max_misses && startup_.is_ready()) {
     last_error_ = std::move(reason); // degraded until the next probe
     return;
   }
@@ -275,12 +256,8 @@ void redis_state::on_miss(caf::error reason) {
 }
 
 void redis_state::on_failure(caf::error reason) {
-  usable_ = false;
   last_error_ = std::move(reason);
-  first_probe_is_over_ = true;
-  for (auto& caller : starting_)
-    caller.deliver(last_error_);
-  starting_.clear();
+  startup_.failed(last_error_);
 }
 
 redis_state::actor_type spawn_redis(event_loop& loop, redis_settings settings) {

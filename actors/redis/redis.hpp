@@ -5,6 +5,7 @@
 #include "dbs/messages/manager/control.hpp"
 #include "dbs/messages/redis/redis.hpp"
 #include "dbs/runtime/caf/loop_actor.hpp"
+#include "dbs/runtime/caf/startup.hpp"
 #include "dbs/runtime/redis/connection.hpp"
 #include "dbs/runtime/resilience/backoff.hpp"
 
@@ -71,17 +72,14 @@ private:
 
   enum class life : uint8_t { created, started, draining, drained };
   life life_ = life::created;
-  /// The last probe was answered as it should be.
-  bool usable_ = false;
-  bool first_probe_is_over_ = false;
+  /// Ready while the last probe was answered as it should be.
+  startup startup_;
   /// The current connection has answered a probe.
   bool proved_ = false;
   uint32_t misses_ = 0;
   /// Why Redis is not usable, or was not last time.
   caf::error last_error_;
 
-  std::vector<reply<void>> starting_;
-  std::vector<reply<void>> waiting_until_ready_;
   std::vector<reply<void>> draining_;
   /// Pings of callers that Redis has not answered.
   size_t running_ = 0;
