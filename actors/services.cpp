@@ -6,11 +6,13 @@
 #include "dbs/actors/redis/redis.hpp"
 #include "dbs/actors/supervisor/supervisor.hpp"
 #include "dbs/config/socket_path.hpp"
+#include "dbs/config/validation.hpp"
 #include "dbs/messages/error_detail.hpp"
 #include "dbs/runtime/caf/front.hpp"
 #include "dbs/runtime/observe/configuration.hpp"
 #include "dbs/runtime/observe/log.hpp"
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -39,6 +41,10 @@ struct database_services::impl {
   caf::error start();
   void stop();
 
+  supervisor_actor public_supervisor() const {
+    return caf::actor_cast<supervisor_actor>(supervisor_front);
+  }
+
   caf::strong_actor_ptr& front_of(const std::string& id) {
     auto& result = fronts[id];
     if (!result)
@@ -63,15 +69,17 @@ struct database_services::impl {
   /// Everybody else, the supervisor among them.
   event_loop control;
   supervisor_actor supervisor;
+  /// What everybody else holds of the supervisor.
+  caf::strong_actor_ptr supervisor_front = front::make(system, "supervisor");
   std::mutex stop_mutex;
-  bool stopped = false; // guarded by stop_mutex
+  std::atomic<bool> stopped = false; // written under stop_mutex
 };
 
 child_spec database_services::impl::pool_spec() {
   child_spec spec;
   spec.id = "postgres_pool";
   spec.front = front_of(spec.id);
-  spec.spawn = [this](const supervisor_actor&) -> manager_control_actor {
+  spec.spawn = [this]() -> manager_control_actor {
     return spawn_postgres_pool(
         sockets, {"postgres_pool", options.configuration.values.database, metrics, log, {}});
   };
@@ -82,7 +90,7 @@ child_spec database_services::impl::redis_spec() {
   child_spec spec;
   spec.id = "redis";
   spec.front = front_of(spec.id);
-  spec.spawn = [this](const supervisor_actor&) -> manager_control_actor {
+  spec.spawn = [this]() -> manager_control_actor {
     return spawn_redis(control, options.configuration.values.redis);
   };
   return spec;
@@ -93,9 +101,10 @@ child_spec database_services::impl::health_spec() {
   spec.id = "health";
   spec.dependencies = {"postgres_pool", "redis"};
   spec.front = front_of(spec.id);
-  spec.spawn = [this](const supervisor_actor& parent) -> manager_control_actor {
+  spec.spawn = [this]() -> manager_control_actor {
     // Redis has a fallback, so its absence only degrades.
-    return spawn_health(control, parent, options.configuration.values.health, {"postgres_pool"});
+    return spawn_health(control, public_supervisor(), options.configuration.values.health,
+                        {"postgres_pool"});
   };
   return spec;
 }
@@ -105,9 +114,9 @@ child_spec database_services::impl::http_spec() {
   spec.id = "http";
   spec.dependencies = {"health"};
   spec.front = front_of(spec.id);
-  spec.spawn = [this](const supervisor_actor& parent) -> manager_control_actor {
+  spec.spawn = [this]() -> manager_control_actor {
     return spawn_http(
-        control, {options.configuration.values.http, parent,
+        control, {options.configuration.values.http, public_supervisor(),
                   caf::actor_cast<health_actor>(front_of("health")),
                   database_client{caf::actor_cast<postgres_pool_actor>(front_of("postgres_pool"))},
                   metrics, log, observe::configuration_json(options.configuration), port});
@@ -123,12 +132,13 @@ caf::error database_services::impl::start() {
   if (!sorted)
     return std::move(sorted.error());
   supervisor = spawn_supervisor(control, std::move(*sorted), log);
+  front::of(supervisor_front).up(caf::actor_cast<caf::strong_actor_ptr>(supervisor));
   return {};
 }
 
 void database_services::impl::stop() {
   std::unique_lock guard{stop_mutex};
-  if (std::exchange(stopped, true))
+  if (stopped.exchange(true))
     return;
   if (supervisor) {
     caf::scoped_actor self{system};
@@ -139,8 +149,10 @@ void database_services::impl::stop() {
                    log->log("services", observe::log_level::error, "shutdown did not finish",
                             {{"reason", describe(reason)}});
                  });
+    front::of(supervisor_front).close();
     caf::anon_send_exit(supervisor, caf::exit_reason::user_shutdown);
     self->wait_for(supervisor);
+    supervisor = nullptr;
   }
   sockets.stop();
   control.stop();
@@ -157,8 +169,8 @@ health_client database_services::health() const {
   return health_client{caf::actor_cast<health_actor>(impl_->fronts.at("health"))};
 }
 
-const supervisor_actor& database_services::supervisor() const {
-  return impl_->supervisor;
+supervisor_actor database_services::supervisor() const {
+  return impl_->public_supervisor();
 }
 
 observe::registry& database_services::metrics() const {
@@ -173,7 +185,7 @@ caf::error database_services::initialize(caf::timespan timeout) const {
   caf::scoped_actor self{impl_->system};
   call_options options;
   options.timeout = timeout;
-  auto ready = blocking_ask<void>(self, options, impl_->supervisor, ready_atom_v);
+  auto ready = blocking_ask<void>(self, options, supervisor(), ready_atom_v);
   if (!ready)
     return ready.error();
   // So that whoever asks for the health next sees what has just been reached.
@@ -197,6 +209,8 @@ void database_services::shutdown() const {
 
 caf::expected<database_services> create_database_services(caf::actor_system& system,
                                                           services_options options) {
+  if (auto refused = validate_settings(options.configuration.values))
+    return refused;
   auto& socket = options.configuration.values.http.socket;
   if (socket.empty())
     socket = default_socket_path();
@@ -221,41 +235,53 @@ public:
   }
 
   caf::expected<database_services> get(caf::actor_system& system, const std::string& mode) {
-    std::unique_lock guard{mutex_};
-    auto& shared = shared_[{&system, mode}];
-    if (auto existing = shared.lock())
-      return database_services{std::move(existing)};
     config_sources sources;
     sources.environment = read_process_environment();
     sources.mode = mode;
     auto configuration = load_settings(sources);
     if (!configuration)
       return std::move(configuration.error());
-    auto made = create_database_services(system, {std::move(*configuration), true});
+    auto key = std::pair{&system, configuration->values.mode};
+    std::unique_lock guard{mutex_};
+    std::erase_if(shared_, [](const auto& entry) { return entry.second.expired(); });
+    if (auto existing = living(key))
+      return database_services{std::move(existing)};
+    auto made = create_database_services(system, {std::move(*configuration)});
     if (made)
-      shared = made->impl_;
+      shared_[key] = made->impl_;
     return made;
   }
 
   caf::expected<database_services> only() {
-    std::unique_lock guard{mutex_};
-    std::vector<std::shared_ptr<database_services::impl>> living;
-    for (auto& entry : shared_)
-      if (auto existing = entry.second.lock())
-        living.push_back(std::move(existing));
-    if (living.empty())
+    // Outlives the lock: the last copy of an instance must not go under it.
+    std::vector<std::shared_ptr<database_services::impl>> all;
+    {
+      std::unique_lock guard{mutex_};
+      for (auto& entry : shared_)
+        if (auto existing = living(entry.first))
+          all.push_back(std::move(existing));
+    }
+    if (all.empty())
       return fail(errc::not_found,
                   "nobody has called get_database_services(system, mode) in this process");
-    if (living.size() > 1)
+    if (all.size() > 1)
       return fail(errc::invalid_argument,
                   "this process shares several instances: name the system and the mode");
-    return database_services{std::move(living.front())};
+    return database_services{std::move(all.front())};
   }
 
 private:
+  using key_type = std::pair<caf::actor_system*, std::string>;
+
+  /// The instance behind `key` unless it is gone or has been shut down.
+  std::shared_ptr<database_services::impl> living(const key_type& key) const {
+    auto i = shared_.find(key);
+    auto result = i != shared_.end() ? i->second.lock() : nullptr;
+    return result && !result->stopped ? result : nullptr;
+  }
+
   std::mutex mutex_;
-  std::map<std::pair<caf::actor_system*, std::string>, std::weak_ptr<database_services::impl>>
-      shared_; // guarded by mutex_
+  std::map<key_type, std::weak_ptr<database_services::impl>> shared_; // guarded by mutex_
 };
 
 caf::expected<database_services> get_database_services(caf::actor_system& system,

@@ -24,13 +24,15 @@ namespace dbs {
 struct services_options {
   /// What `load_settings` returned.
   loaded_settings configuration;
-  /// False leaves HTTP and its socket out: a host may not want listeners.
-  bool serve_http = true;
+  /// Listen for HTTP and for dbsctl, as `dbsd` does. A host may well have listeners
+  /// of its own, and two instances need addresses that differ.
+  bool serve_http = false;
 };
 
 /// One instance of all services. A small handle: copies share the instance, and the
-/// last copy shuts it down. All copies must be gone, or `shutdown()` called, before
-/// the actor system is destroyed, which would otherwise wait for the managers.
+/// last copy shuts it down, which blocks: let it go on a thread of yours, not in an
+/// actor. All copies must be gone, or `shutdown()` called, before the actor system is
+/// destroyed, which would otherwise wait for the managers.
 ///
 /// Nothing here is process-global: two instances in one process do not meet.
 class database_services {
@@ -38,8 +40,9 @@ public:
   database_client database() const;
   health_client health() const;
 
-  /// The tree, for tools: children, states, statistics, resizing.
-  const supervisor_actor& supervisor() const;
+  /// The tree, for tools: children, states, statistics, resizing. Valid for the life
+  /// of the services.
+  supervisor_actor supervisor() const;
 
   /// Where this instance counts; hosts may register metrics of their own.
   observe::registry& metrics() const;
@@ -76,7 +79,8 @@ caf::expected<database_services> create_database_services(caf::actor_system& sys
                                                           services_options options);
 
 /// The instance that is shared in `system` under `mode`: made from the environment
-/// by the first caller, and living as long as somebody holds a copy.
+/// by the first caller, and living as long as somebody holds a copy and nobody has
+/// shut it down. Without `mode` it is the environment's. Does not serve HTTP.
 caf::expected<database_services> get_database_services(caf::actor_system& system,
                                                        const std::string& mode = {});
 

@@ -106,5 +106,6 @@ CAF_ADD_ATOM(dbs, dbs, report_atom)
 // -- Redis -------------------------------------------------------------------
 CAF_ADD_ATOM(dbs, dbs, ping_atom)
 CAF_ADD_ATOM(dbs, dbs, refresh_atom)
+CAF_ADD_ATOM(dbs, dbs, restart_atom)
 
 CAF_END_TYPE_ID_BLOCK(dbs)

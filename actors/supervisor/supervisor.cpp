@@ -60,10 +60,19 @@ supervisor_state::supervisor_state(loop_actor<supervisor_actor>* self,
     children_.emplace_back(std::move(spec));
 }
 
+supervisor_state::~supervisor_state() {
+  for (auto& what : children_) {
+    front::of(what.spec.front).close();
+    if (what.actor)
+      caf::anon_send_exit(what.actor, caf::exit_reason::kill);
+  }
+}
+
 supervisor_actor::behavior_type supervisor_state::make_behavior() {
   for (auto& what : children_)
     what.since = self_->now();
   start_what_can_start();
+  expire_stashes();
   return {
       [this](tree_atom, const call_context&) { return tree(); },
       [this](ready_atom, const call_context& context) { return wait_ready(context); },
@@ -73,6 +82,7 @@ supervisor_actor::behavior_type supervisor_state::make_behavior() {
       },
       [this](resize_atom, const call_context& context, const std::string& id,
              const resize_request& request) { return resize(context, id, request); },
+      [this](restart_atom, const call_context&, const std::string& id) { return restart(id); },
       [this](shutdown_atom, const call_context&) { return shutdown(); },
   };
 }
@@ -94,7 +104,7 @@ void supervisor_state::spawn(size_t index) {
   auto incarnation = ++what.incarnation;
   enter_state(what, child_state::starting);
   try {
-    what.actor = what.spec.spawn(supervisor_actor{self_});
+    what.actor = what.spec.spawn();
   } catch (const std::exception& e) {
     on_death(index, incarnation, fail(errc::restarted, e.what()));
     return;
@@ -103,12 +113,19 @@ void supervisor_state::spawn(size_t index) {
   self_->monitor(what.actor, [this, index, incarnation](const caf::error& reason) {
     on_death(index, incarnation, reason);
   });
+  for (auto& [size, value] : what.sizes)
+    self_->mail(resize_atom_v, call_context{}, resize_request{size, value}).send(what.actor);
   self_->mail(start_atom_v, call_context{})
       .request(what.actor, caf::infinite)
       .then([this, index, incarnation] { on_started(index, incarnation, {}); },
             [this, index, incarnation](const caf::error& reason) {
               on_started(index, incarnation, reason);
             });
+  if (!what.attempted)
+    self_->timers().schedule_after(what.spec.start_patience, [this, index] {
+      children_[index].attempted = true;
+      start_what_can_start();
+    });
 }
 
 void supervisor_state::on_started(size_t index, uint64_t incarnation, const caf::error& failure) {
@@ -142,7 +159,7 @@ void supervisor_state::on_ready(size_t index, uint64_t incarnation) {
   log_->log("supervisor", observe::log_level::info, what.spec.id + " is ready",
             {{"child", what.spec.id}, {"incarnation", static_cast<int64_t>(incarnation)}});
   if (all_up())
-    notify_ready();
+    answer_ready({});
 }
 
 void supervisor_state::on_death(size_t index, uint64_t incarnation, const caf::error& reason) {
@@ -151,6 +168,7 @@ void supervisor_state::on_death(size_t index, uint64_t incarnation, const caf::e
     return;
   what.actor = nullptr;
   if (stopping_) {
+    front::of(what.spec.front).close();
     enter_state(what, child_state::stopped);
     stop_next();
     return;
@@ -193,7 +211,8 @@ void supervisor_state::expire_stashes() {
     stash_timer_ = {};
     auto busy = false;
     for (auto& what : children_) {
-      if (what.state == child_state::starting || what.state == child_state::backoff) {
+      if (what.state == child_state::waiting || what.state == child_state::starting ||
+          what.state == child_state::backoff) {
         front::of(what.spec.front).expire(self_->now());
         busy = true;
       }
@@ -222,10 +241,13 @@ caf::error supervisor_state::why_not_ready(errc code) const {
   return fail(code, what);
 }
 
-void supervisor_state::notify_ready() {
+void supervisor_state::answer_ready(const caf::error& reason) {
   for (auto& waiter : ready_waiters_) {
     self_->timers().cancel(waiter.timer);
-    waiter.answer.deliver();
+    if (reason)
+      waiter.answer.deliver(reason);
+    else
+      waiter.answer.deliver();
   }
   ready_waiters_.clear();
 }
@@ -237,6 +259,9 @@ caf::result<void> supervisor_state::wait_ready(const call_context& context) {
     return caf::unit;
   if (context.expired(self_->now()))
     return why_not_ready(errc::not_ready);
+  if (ready_waiters_.size() >= max_ready_waiters)
+    return fail(errc::overloaded, std::to_string(max_ready_waiters) +
+                                      " callers wait for DatabaseServices to be ready already");
   auto number = ++last_waiter_;
   ready_waiters_.push_back({number, reply<void>{self_}, {}});
   if (context.has_deadline()) {
@@ -257,7 +282,7 @@ std::vector<child_info> supervisor_state::tree() const {
   for (auto& x : children_)
     result.push_back({x.spec.id, x.state, x.incarnation, x.restarts,
                       std::chrono::duration_cast<caf::timespan>(self_->now() - x.since),
-                      x.spec.dependencies, x.last_error});
+                      x.spec.dependencies, x.last_error, front::of(x.spec.front).stats()});
   return result;
 }
 
@@ -319,7 +344,26 @@ caf::result<void> supervisor_state::resize(const call_context& context, const st
     return no_such_child(id);
   if (!what->running())
     return fail(errc::not_ready, id + " is " + to_string(what->state));
-  return self_->mail(resize_atom_v, context, request).delegate(what->actor);
+  auto answer = std::make_shared<reply<void>>(self_);
+  self_->mail(resize_atom_v, context, request)
+      .request(what->actor, caf::infinite)
+      .then(
+          [what, request, answer] {
+            what->sizes[request.what] = request.size;
+            answer->deliver();
+          },
+          [answer](caf::error& reason) { answer->deliver(std::move(reason)); });
+  return reply<void>::pending();
+}
+
+caf::result<void> supervisor_state::restart(const std::string& id) {
+  auto what = find(id);
+  if (what == nullptr)
+    return no_such_child(id);
+  if (!what->running())
+    return fail(errc::not_ready, id + " is " + to_string(what->state));
+  caf::anon_send_exit(what->actor, caf::exit_reason::kill);
+  return caf::unit;
 }
 
 supervisor_state::child* supervisor_state::find(const std::string& id) {
@@ -335,9 +379,7 @@ caf::result<void> supervisor_state::shutdown() {
   if (stopping_)
     return reply<void>::pending();
   stopping_ = true;
-  for (auto& waiter : ready_waiters_)
-    waiter.answer.deliver(fail(errc::draining, "DatabaseServices is shutting down"));
-  ready_waiters_.clear();
+  answer_ready(fail(errc::draining, "DatabaseServices is shutting down"));
   stop_next();
   return reply<void>::pending();
 }
@@ -347,8 +389,9 @@ void supervisor_state::stop_next() {
   for (auto i = children_.rbegin(); i != children_.rend(); ++i) {
     if (i->state == child_state::draining)
       return;
-    front::of(i->spec.front).drain();
+    auto& door = front::of(i->spec.front);
     if (!i->actor) {
+      door.close();
       enter_state(*i, child_state::stopped);
       continue;
     }
@@ -356,7 +399,10 @@ void supervisor_state::stop_next() {
     log_->log("supervisor", observe::log_level::info, i->spec.id + " drains",
               {{"child", i->spec.id}});
     auto actor = i->actor;
-    auto stop = [actor] { caf::anon_send_exit(actor, caf::exit_reason::user_shutdown); };
+    auto stop = [actor, &door] {
+      door.close();
+      caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+    };
     auto deadline = i->spec.drain_timeout;
     // The child keeps the deadline itself; CAF's timeout covers a child that hangs.
     self_->mail(drain_atom_v, call_context::within(self_->now(), deadline))

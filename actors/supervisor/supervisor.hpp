@@ -7,6 +7,8 @@
 #include "dbs/runtime/caf/loop_actor.hpp"
 #include "dbs/runtime/observe/log.hpp"
 
+#include <map>
+#include <string>
 #include <vector>
 
 namespace dbs {
@@ -14,12 +16,16 @@ namespace dbs {
 /// Owns the strong handles of all managers.
 ///
 /// - A child starts when the `start` of each of its dependencies has been answered,
-///   well or badly: a node whose database is away still answers over HTTP.
+///   well or badly, or has been awaited for `start_patience`: a node whose database
+///   is away still answers over HTTP.
 /// - A child whose `start` failed lives and keeps trying; the supervisor says so in
 ///   the log ("DatabaseServices initialization failed: ...") and waits for `ready`.
-/// - A child that dies is replaced after a backoff. Its front stashes meanwhile.
+/// - A child that dies is replaced after a backoff, with the sizes it was given at
+///   run time. Its front stashes meanwhile.
 /// - `shutdown` drains and stops the children one after the other, in reverse
-///   order of start, and is answered when the last has gone.
+///   order of start, and is answered when the last has gone. A child that drains
+///   still gets what its callers send, so that they can end what they have begun.
+/// - It takes its children along when it dies: nobody else could stop them.
 ///
 /// If a dependency of a child dies, the child is not restarted: it holds a front,
 /// which stays valid.
@@ -31,10 +37,15 @@ public:
   /// Health requests to a child that does not answer are given up after this time.
   static constexpr caf::timespan health_timeout = std::chrono::seconds{2};
 
+  /// Callers that may wait for `ready` at a time.
+  static constexpr size_t max_ready_waiters = 1000;
+
   /// @param children in any order; dependencies must name other children and must
   ///        not form a cycle (see `start_order`).
   supervisor_state(loop_actor<supervisor_actor>* self, std::vector<child_spec> children,
                    std::shared_ptr<observe::logger> log);
+
+  ~supervisor_state();
 
   supervisor_actor::behavior_type make_behavior();
 
@@ -54,8 +65,10 @@ private:
     uint64_t restarts = 0;
     std::string last_error;
     backoff delay;
-    /// True once `start` was answered for the first time.
+    /// True once others need not wait for the start any more.
     bool attempted = false;
+    /// What `resize` has set, for the next incarnation.
+    std::map<std::string, int64_t> sizes;
 
     explicit child(child_spec what) : spec(std::move(what)), delay(spec.restart) {}
 
@@ -80,7 +93,8 @@ private:
   void enter_state(child& what, child_state state);
   bool all_up() const;
   caf::error why_not_ready(errc code) const;
-  void notify_ready();
+  /// An empty reason is success.
+  void answer_ready(const caf::error& reason);
   void expire_stashes();
 
   std::vector<child_info> tree() const;
@@ -89,6 +103,7 @@ private:
   caf::result<stats_report> stats_of(const call_context& context, const std::string& id);
   caf::result<void> resize(const call_context& context, const std::string& id,
                            const resize_request& request);
+  caf::result<void> restart(const std::string& id);
   caf::result<void> shutdown();
   void stop_next();
   child* find(const std::string& id);

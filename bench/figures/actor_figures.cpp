@@ -47,7 +47,7 @@ public:
   }
 
   ~echoes() override {
-    front::of(front_).drain();
+    front::of(front_).close();
     caf::anon_send_exit(on_loop_, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(bare_, caf::exit_reason::user_shutdown);
     on_loop_ = nullptr;

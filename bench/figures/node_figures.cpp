@@ -42,7 +42,7 @@ public:
     spec.id = "mortal";
     spec.front = front_;
     spec.restart.base = 0ms;
-    spec.spawn = [this](const supervisor_actor&) { return spawn_on<mortal_state>(loop_); };
+    spec.spawn = [this] { return spawn_on<mortal_state>(loop_); };
     supervisor_ = spawn_supervisor(loop_, {spec}, testing::make_silent_logger());
   }
 

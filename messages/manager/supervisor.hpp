@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dbs/messages/manager/control.hpp"
+#include "dbs/messages/manager/front_stats.hpp"
 
 #include <caf/timespan.hpp>
 
@@ -40,6 +41,8 @@ struct child_info {
   std::vector<std::string> dependencies;
   /// Why it is not up, or why it died last; empty if it never failed.
   std::string last_error;
+  /// Of the handle in front of it, over all incarnations.
+  front_stats front;
 };
 
 template <class Inspector>
@@ -47,7 +50,8 @@ bool inspect(Inspector& f, child_info& x) {
   return f.object(x).fields(
       f.field("id", x.id), f.field("state", x.state), f.field("incarnation", x.incarnation),
       f.field("restarts", x.restarts), f.field("in_state", x.in_state),
-      f.field("dependencies", x.dependencies), f.field("last_error", x.last_error));
+      f.field("dependencies", x.dependencies), f.field("last_error", x.last_error),
+      f.field("front", x.front));
 }
 
 /// - `tree`: every child, in start order.
@@ -55,6 +59,8 @@ bool inspect(Inspector& f, child_info& x) {
 /// - `health`: one report per child.
 /// - `stats`: the report of the named child; `not_found` if there is none.
 /// - `resize`: hands the request to the named child.
+/// - `restart`: ends the named child at once, as a crash would; it comes back as after
+///   a crash. `not_ready` if it does not run.
 /// - `shutdown`: drains and stops all children in reverse order.
 using supervisor_actor =
     caf::typed_actor<caf::result<std::vector<child_info>>(tree_atom, call_context),
@@ -62,6 +68,7 @@ using supervisor_actor =
                      caf::result<std::vector<health_report>>(health_atom, call_context),
                      caf::result<stats_report>(stats_atom, call_context, std::string),
                      caf::result<void>(resize_atom, call_context, std::string, resize_request),
+                     caf::result<void>(restart_atom, call_context, std::string),
                      caf::result<void>(shutdown_atom, call_context)>;
 
 } // namespace dbs

@@ -25,11 +25,11 @@ front& front::of(const caf::strong_actor_ptr& handle) {
 
 void front::up(caf::strong_actor_ptr child) {
   std::unique_lock guard{mutex_};
-  if (mode_ == mode::draining)
+  if (mode_ == mode::closed)
     return;
   // Under the lock, so that nobody overtakes the stash.
-  for (auto& what : stash_)
-    child->enqueue(std::move(what), nullptr);
+  for (auto& x : stash_)
+    child->enqueue(std::move(x.what), nullptr);
   stash_.clear();
   child_ = std::move(child);
   mode_ = mode::up;
@@ -38,47 +38,48 @@ void front::up(caf::strong_actor_ptr child) {
 void front::down() {
   caf::strong_actor_ptr former;
   std::unique_lock guard{mutex_};
-  if (mode_ == mode::draining)
+  if (mode_ == mode::closed)
     return;
   former.swap(child_);
   mode_ = mode::starting;
 }
 
-void front::drain() {
+void front::close() {
   caf::strong_actor_ptr former;
-  std::deque<caf::mailbox_element_ptr> stash;
+  std::deque<stashed> stash;
   {
     std::unique_lock guard{mutex_};
-    mode_ = mode::draining;
+    mode_ = mode::closed;
     former.swap(child_);
     stash.swap(stash_);
   }
-  for (auto& what : stash)
-    refuse(*what, errc::draining, id_ + " is shutting down");
+  for (auto& x : stash)
+    refuse(*x.what, errc::draining, id_ + " is shutting down");
+}
+
+front::stashed front::to_stash(caf::mailbox_element_ptr what) {
+  auto& content = what->content();
+  if (content.size() > 1 && content.match_element<call_context>(1))
+    if (auto& context = content.get_as<call_context>(1); context.has_deadline())
+      return {std::move(what), context.deadline, errc::deadline_exceeded};
+  return {std::move(what), home_system().clock().now() + stash_patience, errc::not_ready};
 }
 
 void front::expire(caf::actor_clock::time_point now) {
-  std::deque<caf::mailbox_element_ptr> late;
+  std::deque<stashed> late;
   {
     std::unique_lock guard{mutex_};
-    std::deque<caf::mailbox_element_ptr> kept;
-    for (auto& what : stash_) {
-      auto& content = what->content();
-      auto has_context = content.size() > 1 && content.match_element<call_context>(1);
-      auto expired = has_context && content.get_as<call_context>(1).expired(now);
-      (expired ? late : kept).push_back(std::move(what));
-    }
+    std::deque<stashed> kept;
+    for (auto& x : stash_)
+      (x.until <= now ? late : kept).push_back(std::move(x));
     stash_ = std::move(kept);
   }
-  for (auto& what : late) {
+  for (auto& x : late) {
     expired_.fetch_add(1, std::memory_order_relaxed);
-    refuse(*what, errc::deadline_exceeded, id_ + " did not start before the deadline");
+    refuse(*x.what, x.late,
+           x.late == errc::not_ready ? id_ + " has not started"
+                                     : id_ + " did not start before the deadline");
   }
-}
-
-bool front::stash_empty() const {
-  std::shared_lock guard{mutex_};
-  return stash_.empty();
 }
 
 front_stats front::stats() const {
@@ -104,7 +105,7 @@ bool front::enqueue(caf::mailbox_element_ptr what, caf::execution_unit* host) {
       return child_->enqueue(std::move(what), host);
     if (mode_ == mode::starting) {
       if (stash_.size() < stash_capacity) {
-        stash_.push_back(std::move(what));
+        stash_.push_back(to_stash(std::move(what)));
         stashed_.fetch_add(1, std::memory_order_relaxed);
         return true;
       }
@@ -119,7 +120,7 @@ bool front::enqueue(caf::mailbox_element_ptr what, caf::execution_unit* host) {
 }
 
 void front::on_destroy() {
-  drain();
+  close();
   cleanup(caf::make_error(caf::exit_reason::unreachable), nullptr);
   caf::monitorable_actor::on_destroy();
 }

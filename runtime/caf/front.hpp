@@ -6,6 +6,7 @@
 #pragma once
 
 #include "dbs/messages/error_detail.hpp"
+#include "dbs/messages/manager/front_stats.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_clock.hpp>
@@ -20,26 +21,21 @@
 
 namespace dbs {
 
-/// What a front has seen; all counters only grow.
-struct front_stats {
-  uint64_t stashed = 0;
-  uint64_t refused = 0;
-  uint64_t expired = 0;
-  /// Exit and down messages, which a front must not obey.
-  uint64_t swallowed = 0;
-};
-
 /// An actor without a mailbox: `enqueue` runs on the sender's thread and hands the
 /// message to the current incarnation; the answer goes straight back to the
 /// sender. One class serves every service.
 ///
 /// While the child starts, messages wait in a stash of bounded size, in order;
-/// beyond the bound requests are answered `overloaded`. When the service drains or
-/// has ended, requests are answered `draining`.
+/// beyond the bound requests are answered `overloaded`, and those without a deadline
+/// `not_ready` after `stash_patience`. A child that drains refuses new work itself, so
+/// that work in progress can end; after `close` requests are answered `draining`.
 class front final : public caf::monitorable_actor {
 public:
   /// Messages that may wait for the child's start.
   static constexpr size_t stash_capacity = 1000;
+
+  /// How long a request without a deadline of its own waits for the child's start.
+  static constexpr caf::timespan stash_patience = std::chrono::seconds{10};
 
   /// @param id the child's id, for error texts.
   front(caf::actor_config& cfg, std::string id);
@@ -50,8 +46,6 @@ public:
   /// The front behind a handle made by `make`.
   static front& of(const caf::strong_actor_ptr& handle);
 
-  const std::string& child_id() const noexcept { return id_; }
-
   // -- the supervisor's side; any thread -----------------------------------------
 
   /// Hands the stash, then every further message to `child`.
@@ -60,14 +54,11 @@ public:
   /// Stashes from now on.
   void down();
 
-  /// Answers everything with `draining` from now on.
-  void drain();
+  /// Answers everything with `draining` from now on. Final.
+  void close();
 
-  /// Answers stashed requests whose deadline has passed.
+  /// Answers stashed requests whose deadline, or whose patience, is over.
   void expire(caf::actor_clock::time_point now);
-
-  /// True if nobody waits for the child's start.
-  bool stash_empty() const;
 
   front_stats stats() const;
 
@@ -83,15 +74,23 @@ public:
   void setup_metrics() noexcept {}
 
 private:
-  enum class mode { starting, up, draining };
+  enum class mode { starting, up, closed };
 
+  struct stashed {
+    caf::mailbox_element_ptr what;
+    /// When waiting ends, and with which error.
+    caf::actor_clock::time_point until;
+    errc late;
+  };
+
+  stashed to_stash(caf::mailbox_element_ptr what);
   void refuse(caf::mailbox_element& what, errc code, std::string why);
 
   const std::string id_;
   mutable std::shared_mutex mutex_;
   mode mode_ = mode::starting;                 // guarded by mutex_
   caf::strong_actor_ptr child_;                // guarded by mutex_; set only when up
-  std::deque<caf::mailbox_element_ptr> stash_; // guarded by mutex_
+  std::deque<stashed> stash_;                  // guarded by mutex_
   std::atomic<uint64_t> stashed_{0};
   std::atomic<uint64_t> refused_{0};
   std::atomic<uint64_t> expired_{0};

@@ -1,9 +1,13 @@
 // A host program that knows DatabaseServices from its installation only: message
-// types and actors of its own, CAF's default scheduler, and an actor on an event
-// loop of ours. Ends with 0 if everything answers.
+// types and actors of its own, CAF's default scheduler, an actor on an event loop of
+// ours, and two services on real servers. Ends with 0 if everything answers.
+#include <dbs/actors/services.hpp>
+#include <dbs/messages/error_detail.hpp>
 #include <dbs/messages/init.hpp>
 #include <dbs/runtime/caf/loop_actor.hpp>
 #include <dbs/testing/fixture/actor_fixture.hpp>
+#include <dbs/testing/servers/private_postgres.hpp>
+#include <dbs/testing/servers/private_redis.hpp>
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -82,7 +86,7 @@ bool answers_in_a_fixture() {
   dbs::testing::actor_fixture fix;
   auto echo = fix.spawn_on_loop<echo_state>();
   auto answer = fix.ask<greeting>(echo, greeting{"hello"});
-  return answer && !answer->text.empty();
+  return answer && answer->text == "hello";
 }
 
 bool answers_in_a_system() {
@@ -101,10 +105,58 @@ bool answers_in_a_system() {
   return ok;
 }
 
+/// The host's own actor as a caller of the services.
+caf::behavior asking(caf::event_based_actor* self, dbs::database_client db) {
+  return {[self, db](const greeting& x) {
+    auto promise = self->make_response_promise<greeting>();
+    db.execute(self, "select upper($1)", x.text)
+        .then(
+            [promise](const dbs::pg_result& rows) mutable {
+              promise.deliver(greeting{std::string{rows.row(0).text(0)}});
+            },
+            [promise](const caf::error& reason) mutable { promise.deliver(reason); });
+    return promise;
+  }};
+}
+
+caf::expected<dbs::database_services> make_services(caf::actor_system& system,
+                                                    const dbs::testing::private_postgres& postgres,
+                                                    const dbs::testing::private_redis& redis) {
+  dbs::config_sources sources;
+  sources.flags = {{"database.url", postgres.url()}, {"redis.url", redis.url()}};
+  auto configuration = dbs::load_settings(sources);
+  if (!configuration)
+    return std::move(configuration.error());
+  return dbs::create_database_services(system, {std::move(*configuration)});
+}
+
+/// Two services in one system, which do not meet: one goes, the other serves on.
+bool two_services_serve() {
+  dbs::testing::private_postgres postgres;
+  dbs::testing::private_redis redis;
+  caf::actor_system_config config;
+  caf::actor_system system{config};
+  auto one = make_services(system, postgres, redis);
+  auto two = make_services(system, postgres, redis);
+  for (auto* services : {&one, &two}) {
+    auto problem = *services ? (*services)->initialize(std::chrono::seconds{30})
+                             : caf::error{services->error()};
+    if (problem) {
+      std::fprintf(stderr, "the services did not start: %s\n", dbs::describe(problem).c_str());
+      return false;
+    }
+  }
+  auto ok = answers(system, system.spawn(asking, one->database()), "HELLO");
+  one->shutdown();
+  return ok && answers(system, system.spawn(asking, two->database()), "HELLO");
+}
+
 } // namespace host
 
 int main() {
   dbs::init();
   caf::init_global_meta_objects<caf::id_block::host>();
-  return host::answers_in_a_system() && host::answers_in_a_fixture() ? 0 : 1;
+  auto ok =
+      host::answers_in_a_system() && host::answers_in_a_fixture() && host::two_services_serve();
+  return ok ? 0 : 1;
 }

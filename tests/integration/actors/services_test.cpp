@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 using namespace dbs;
 using namespace std::chrono_literals;
@@ -34,7 +35,7 @@ struct fixture {
     auto loaded = load_settings(sources);
     if (!loaded)
       throw std::runtime_error(describe(loaded.error()));
-    return {*loaded, true};
+    return {std::move(*loaded), true};
   }
 
   database_services create(const std::string& name = "dbsd") {
@@ -61,6 +62,12 @@ struct fixture {
             },
             [](const caf::error& reason) { FAIL(describe(reason)); });
     return result;
+  }
+
+  void crash(const database_services& services, const std::string& id) {
+    caf::scoped_actor self{system};
+    self->request(services.supervisor(), 10s, restart_atom_v, call_context{}, id)
+        .receive([] {}, [](const caf::error& reason) { FAIL(describe(reason)); });
   }
 
   health_status overall(const database_services& services) {
@@ -129,6 +136,75 @@ TEST_CASE_METHOD(fixture, "a hanging PostgreSQL is noticed though nobody asks fo
   REQUIRE(testing::eventually([&] { return overall(services) == health_status::healthy; }, 20s));
 }
 
+TEST_CASE_METHOD(fixture, "a node whose Redis is away at start becomes ready by itself") {
+  redis.stop();
+  auto services = create();
+  auto problem = services.initialize(2s);
+  REQUIRE(problem == errc::not_ready);
+  CHECK(log().find("DatabaseServices initialization failed: redis: ") != std::string::npos);
+  CHECK(overall(services) == health_status::degraded);
+  CHECK(services.database().sync(system).execute("select 1"));
+  redis.start();
+  CHECK(services.initialize(30s) == caf::error{});
+}
+
+TEST_CASE_METHOD(fixture, "each manager that crashes comes back behind the same handle") {
+  auto services = create();
+  REQUIRE(services.initialize(30s) == caf::error{});
+  auto database = services.database().sync(system);
+  auto session = database.checkout();
+  REQUIRE(session);
+  for (auto id : {"postgres_pool", "redis", "health", "http"}) {
+    INFO(id);
+    crash(services, id);
+    REQUIRE(testing::eventually([&] {
+      auto now = child(services, id);
+      return now.incarnation == 2 && now.state == child_state::up;
+    }));
+    CHECK(child(services, id).restarts == 1);
+  }
+  // what the handles of before lead to works, and what was held is gone, not stale
+  CHECK(database.execute("select 1"));
+  auto stale = session->execute("select 1");
+  REQUIRE(!stale);
+  CHECK(stale.error() == errc::restarted);
+  CHECK(services.initialize(30s) == caf::error{});
+  REQUIRE(testing::eventually([&] { return overall(services) == health_status::healthy; }));
+}
+
+TEST_CASE_METHOD(fixture, "a transaction that is open when the services shut down can commit") {
+  postgres.psql("create table kept (x int)");
+  auto services = create();
+  REQUIRE(services.initialize(30s) == caf::error{});
+  auto database = services.database().sync(system);
+  auto session = database.checkout();
+  REQUIRE(session);
+  REQUIRE(session->begin());
+  REQUIRE(session->execute("insert into kept values (1)"));
+  std::thread stopping{[&services] { services.shutdown(); }};
+  REQUIRE(testing::eventually(
+      [&] { return child(services, "postgres_pool").state == child_state::draining; }));
+  auto refused = database.execute("select 1");
+  CHECK(refused.error() == errc::draining);
+  CHECK(session->execute("insert into kept values (2)"));
+  CHECK(session->commit());
+  session->release();
+  stopping.join();
+  CHECK(postgres.psql("select count(*) from kept") == "2");
+}
+
+TEST_CASE_METHOD(fixture, "settings that make no sense are refused before anything starts") {
+  auto bad = options();
+  bad.configuration.values.database.pool_size = 0;
+  bad.configuration.values.http.address = "0.0.0.0";
+  auto refused = create_database_services(system, bad);
+  REQUIRE(!refused);
+  CHECK(refused.error() == errc::config_invalid);
+  auto why = detail(refused.error()).what;
+  CHECK(why.find("database.pool_size") != std::string::npos);
+  CHECK(why.find("http.address") != std::string::npos);
+}
+
 TEST_CASE_METHOD(fixture, "two services in one process do not meet") {
   auto one = create("one");
   auto two = create("two");
@@ -144,8 +220,6 @@ TEST_CASE_METHOD(fixture,
                  "get_vs_create_services: get shares one instance, create makes a new one") {
   setenv("DATABASE_URL", postgres.url().c_str(), 1);
   setenv("REDIS_URL", redis.url().c_str(), 1);
-  setenv("DBS_HTTP_PORT", "0", 1);
-  setenv("DBS_HTTP_SOCKET", (directory.path() / "shared.sock").c_str(), 1);
   CHECK(get_database_services().error() == errc::not_found);
   {
     auto first = get_database_services(system, "async_modern");
@@ -159,10 +233,21 @@ TEST_CASE_METHOD(fixture,
     CHECK(only->supervisor() == first->supervisor());
     auto other = create();
     CHECK(other.supervisor() != first->supervisor());
+    // another mode is another instance, with the default settings of a guest
+    auto admin = get_database_services(system, "admin");
+    REQUIRE(admin);
+    CHECK(first->initialize(30s) == caf::error{});
+    CHECK(admin->initialize(30s) == caf::error{});
+    CHECK(get_database_services().error() == errc::invalid_argument);
+    // one that was shut down is not handed out again
+    first->shutdown();
+    auto fresh = get_database_services(system, "async_modern");
+    REQUIRE(fresh);
+    CHECK(fresh->supervisor() != first->supervisor());
   }
   // the last copy has gone, and with it the instance
   CHECK(get_database_services().error() == errc::not_found);
-  for (auto name : {"DATABASE_URL", "REDIS_URL", "DBS_HTTP_PORT", "DBS_HTTP_SOCKET"})
+  for (auto name : {"DATABASE_URL", "REDIS_URL"})
     unsetenv(name);
 }
 

@@ -56,7 +56,7 @@ health_report sample_health() {
 }
 
 child_info sample_child() {
-  return {"redis", child_state::backoff, 3, 2, 1s, {"lock"}, "refused"};
+  return {"redis", child_state::backoff, 3, 2, 1s, {"lock"}, "refused", {7, 6, 5, 4}};
 }
 
 pg_result sample_result() {
@@ -129,10 +129,12 @@ std::vector<pinned> table() {
       pin(child_state::backoff, "04"),
       pin(sample_child(),
           "0572656469730400000000000000030000000000000002000000003b9aca0001046c6f636b07"
-          "72656675736564"),
+          "72656675736564"
+          "0000000000000007000000000000000600000000000000050000000000000004"),
       pin(std::vector{sample_child()},
           "010572656469730400000000000000030000000000000002000000003b9aca0001046c6f636b"
-          "0772656675736564"),
+          "0772656675736564"
+          "0000000000000007000000000000000600000000000000050000000000000004"),
       pin(start_atom_v, ""),
       pin(ready_atom_v, ""),
       pin(drain_atom_v, ""),
@@ -187,6 +189,7 @@ std::vector<pinned> table() {
       pin(report_atom_v, ""),
       pin(ping_atom_v, ""),
       pin(refresh_atom_v, ""),
+      pin(restart_atom_v, ""),
   };
 }
 

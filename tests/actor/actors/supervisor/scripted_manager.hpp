@@ -22,6 +22,8 @@ struct manager_script {
   std::string id;
   /// Pending `ready` requests of the running incarnation.
   std::vector<reply<void>> ready;
+  /// What it was resized to.
+  std::vector<int64_t> sizes;
   manager_control_actor last;
   int spawned = 0;
 };
@@ -65,9 +67,11 @@ struct scripted_manager_state {
         [this](stats_atom, const call_context&) {
           return stats_report{script->id, {{"spawned", int64_t{script->spawned}}}};
         },
-        [](resize_atom, const call_context&, const resize_request& request) -> caf::result<void> {
+        [this](resize_atom, const call_context&,
+               const resize_request& request) -> caf::result<void> {
           if (request.size < 1)
             return fail(errc::invalid_argument, "size must be positive");
+          script->sizes.push_back(request.size);
           return caf::unit;
         },
     };

@@ -29,7 +29,7 @@ struct fixture : testing::actor_fixture {
     spec.dependencies = std::move(dependencies);
     spec.front = front::make(sys(), id);
     spec.restart.jitter = 0;
-    spec.spawn = [this, script](const supervisor_actor&) {
+    spec.spawn = [this, script] {
       ++script->spawned;
       script->ready.clear();
       script->last = spawn_on_loop<scripted_manager_state>(script);
@@ -162,10 +162,10 @@ TEST_CASE_METHOD(fixture, "a factory that throws counts as a crash and is tried 
   child("postgres_pool");
   auto spawn = specs.back().spawn;
   auto failures = std::make_shared<int>(2);
-  specs.back().spawn = [spawn, failures](const supervisor_actor& self) {
+  specs.back().spawn = [spawn, failures] {
     if (--*failures >= 0)
       throw std::runtime_error("no loop");
-    return spawn(self);
+    return spawn();
   };
   start();
   CHECK(info("postgres_pool").state == child_state::backoff);
@@ -245,4 +245,102 @@ TEST_CASE_METHOD(fixture, "stats and resize reach the named child") {
   CHECK(refused.error() == errc::invalid_argument);
   auto unknown = ask<stats_report>(supervisor, stats_atom_v, call_context{}, std::string{"ghost"});
   CHECK(unknown.error() == errc::not_found);
+}
+
+TEST_CASE_METHOD(fixture, "a child that hangs in its start does not hold up others for ever") {
+  child("postgres_pool").answer_start = false;
+  child("health", {"postgres_pool"});
+  start();
+  CHECK(info("health").state == child_state::waiting);
+  advance(specs.front().start_patience - 1ms);
+  CHECK(info("health").state == child_state::waiting);
+  advance(1ms);
+  CHECK(info("health").state == child_state::up);
+  CHECK(info("postgres_pool").state == child_state::starting);
+}
+
+TEST_CASE_METHOD(fixture, "requests to a child that waits for others are answered in time") {
+  child("postgres_pool").answer_start = false;
+  child("health", {"postgres_pool"});
+  specs.front().start_patience = 1h;
+  start();
+  auto service = caf::actor_cast<manager_control_actor>(specs.back().front);
+  auto hasty = request<health_report>(service, health_atom_v, call_context::within(now(), 50ms));
+  auto patient = request<health_report>(service, health_atom_v, call_context{});
+  run();
+  advance(80ms);
+  REQUIRE(hasty.answered());
+  CHECK(hasty.get().error() == errc::deadline_exceeded);
+  CHECK(!patient.answered());
+  advance(front::stash_patience);
+  REQUIRE(patient.answered());
+  CHECK(patient.get().error() == errc::not_ready);
+  CHECK(info("health").front.expired == 2);
+}
+
+TEST_CASE_METHOD(fixture, "a child that drains still gets what its callers send") {
+  child("postgres_pool").answer_drain = false;
+  start();
+  auto service = caf::actor_cast<manager_control_actor>(specs.front().front);
+  auto done = request<void>(supervisor, shutdown_atom_v, call_context{});
+  run();
+  CHECK(info("postgres_pool").state == child_state::draining);
+  CHECK(ask<health_report>(service, health_atom_v, call_context{}));
+  advance(6s);
+  REQUIRE(done.answered());
+  auto refused = ask<health_report>(service, health_atom_v, call_context{});
+  CHECK(refused.error() == errc::draining);
+}
+
+TEST_CASE_METHOD(fixture, "whoever waits for ready is answered once when shutdown comes first") {
+  child("redis").answer_drain = false;
+  child("postgres_pool").start_failure = fail(errc::connection_lost, "refused");
+  start();
+  auto waiting = request<void>(supervisor, ready_atom_v, call_context::within(now(), 1s));
+  auto done = request<void>(supervisor, shutdown_atom_v, call_context{});
+  run();
+  REQUIRE(waiting.answered());
+  CHECK(waiting.get().error() == errc::draining);
+  // its deadline passes while redis takes its time
+  advance(7s);
+  CHECK(done.answered());
+}
+
+TEST_CASE_METHOD(fixture, "no more than a bounded number of callers wait for ready") {
+  child("postgres_pool").start_failure = fail(errc::connection_lost, "refused");
+  start();
+  for (size_t i = 0; i < supervisor_state::max_ready_waiters; ++i)
+    static_cast<void>(request<void>(supervisor, ready_atom_v, call_context{}));
+  auto refused = ask<void>(supervisor, ready_atom_v, call_context{});
+  CHECK(refused.error() == errc::overloaded);
+}
+
+TEST_CASE_METHOD(fixture, "a size that was set survives a crash") {
+  child("postgres_pool");
+  start();
+  auto resize = [this](int64_t size) {
+    return ask<void>(supervisor, resize_atom_v, call_context{}, std::string{"postgres_pool"},
+                     resize_request{"pool_size", size});
+  };
+  CHECK(resize(40));
+  CHECK(!resize(0));
+  kill("postgres_pool");
+  auto& journal_now = *journal;
+  CHECK(journal_now.back() == "start postgres_pool");
+  CHECK(scripts["postgres_pool"]->sizes == std::vector<int64_t>{40, 40});
+}
+
+TEST_CASE_METHOD(fixture, "a supervisor that dies takes its children along") {
+  child("postgres_pool");
+  child("redis");
+  start();
+  caf::anon_send_exit(supervisor, caf::exit_reason::kill);
+  supervisor = nullptr;
+  run();
+  for (auto& spec : specs) {
+    auto service = caf::actor_cast<manager_control_actor>(spec.front);
+    CHECK(ask<health_report>(service, health_atom_v, call_context{}).error() == errc::draining);
+    auto& gone = scripts[spec.id]->last;
+    CHECK(ask<health_report>(gone, health_atom_v, call_context{}).error() == errc::restarted);
+  }
 }

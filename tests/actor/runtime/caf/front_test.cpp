@@ -88,7 +88,7 @@ TEST_CASE_METHOD(fixture, "a stashed request is answered when its deadline passe
 TEST_CASE_METHOD(fixture, "a draining front answers draining, also what it has stashed") {
   auto stashed = get(1);
   run();
-  door().drain();
+  door().close();
   auto later = get(2);
   run();
   CHECK(code_of(stashed.get()) == errc::draining);
