@@ -187,8 +187,8 @@ double redis_state::p95_ms() const {
 // -- the connection --------------------------------------------------------------------
 
 void redis_state::connect() {
-  connection_ = std::make_unique<redis::connection>(self_->io(), self_->timers(),
-                                                    redis::entry{self_}, settings_);
+  connection_ = std::make_unique<redis::connection>(self_->io(), self_->timers(), loop_entry{self_},
+                                                    settings_);
   connection_->connect([this] { probe(); },
                        [this](caf::error reason) { on_closed(std::move(reason)); });
 }

@@ -30,7 +30,7 @@ std::string endpoint_name(const host_port& address) {
 
 // -- the handle ------------------------------------------------------------------------
 
-connection::connection(asio::io_context& io, timer_queue& timers, entry enter,
+connection::connection(asio::io_context& io, timer_queue& timers, loop_entry enter,
                        redis_settings settings, connection_limits limits)
     : core_(std::make_shared<core>(io, timers, std::move(enter), std::move(settings), limits)) {}
 
@@ -61,7 +61,7 @@ size_t connection::pending() const noexcept {
 
 // -- commands ------------------------------------------------------------------------
 
-connection::core::core(asio::io_context& io, timer_queue& timers, entry enter,
+connection::core::core(asio::io_context& io, timer_queue& timers, loop_entry enter,
                        redis_settings settings, connection_limits limits)
     : io_(io), timers_(timers), enter_(std::move(enter)), settings_(std::move(settings)),
       limits_(limits), resolver_(io), stream_(io), reader_(limits.replies) {}

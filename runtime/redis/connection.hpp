@@ -1,7 +1,7 @@
 // One connection to a Redis server, on the loop of the actor that owns it.
 //
 //     connection_ = std::make_unique<redis::connection>(self->io(), self->timers(),
-//                                                       redis::entry{self}, settings);
+//                                                       loop_entry{self}, settings);
 //     connection_->connect([this] { on_ready(); },
 //                          [this](caf::error reason) { on_closed(std::move(reason)); });
 //     ...
@@ -13,8 +13,8 @@
 #pragma once
 
 #include "dbs/config/settings.hpp"
+#include "dbs/runtime/caf/loop_entry.hpp"
 #include "dbs/runtime/io/timer_queue.hpp"
-#include "dbs/runtime/redis/entry.hpp"
 #include "dbs/runtime/redis/reply_reader.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -54,8 +54,8 @@ public:
   using reply_callback = std::function<void(caf::expected<reply_ptr>)>;
 
   /// @param timers outlives the connection and runs its callbacks in the actor.
-  connection(boost::asio::io_context& io, timer_queue& timers, entry enter, redis_settings settings,
-             connection_limits limits = {});
+  connection(boost::asio::io_context& io, timer_queue& timers, loop_entry enter,
+             redis_settings settings, connection_limits limits = {});
 
   /// Drops what is pending without an answer.
   ~connection();

@@ -15,7 +15,7 @@ namespace dbs::redis {
 
 class connection::core : public std::enable_shared_from_this<connection::core> {
 public:
-  core(boost::asio::io_context& io, timer_queue& timers, entry enter, redis_settings settings,
+  core(boost::asio::io_context& io, timer_queue& timers, loop_entry enter, redis_settings settings,
        connection_limits limits);
 
   void connect(ready_callback on_ready, closed_callback on_closed);
@@ -89,7 +89,7 @@ private:
 
   boost::asio::io_context& io_;
   timer_queue& timers_;
-  const entry enter_;
+  const loop_entry enter_;
   const redis_settings settings_;
   const connection_limits limits_;
   phase phase_ = phase::idle;

@@ -51,8 +51,8 @@ struct fixture : testing::actor_fixture {
 
   void connect(redis::connection_limits limits = {}) {
     as_owner([&](auto& connection) {
-      connection = std::make_unique<redis::connection>(self->io(), self->timers(),
-                                                       redis::entry{self}, settings, limits);
+      connection = std::make_unique<redis::connection>(self->io(), self->timers(), loop_entry{self},
+                                                       settings, limits);
       connection->connect([this] { ready = true; },
                           [this](caf::error why) { closed.push_back(std::move(why)); });
     });
