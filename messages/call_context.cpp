@@ -22,4 +22,10 @@ bool from_integer(uint8_t in, caller_class& out) {
   return names.from(in, out);
 }
 
+const call_context* context_of(const caf::message& request) {
+  if (request.size() < 2 || !request.match_element<call_context>(1))
+    return nullptr;
+  return &request.get_as<call_context>(1);
+}
+
 } // namespace dbs

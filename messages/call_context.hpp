@@ -7,6 +7,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/default_enum_inspect.hpp>
 #include <caf/execution_unit.hpp>
+#include <caf/message.hpp>
 #include <caf/string_view.hpp>
 #include <caf/timespan.hpp>
 
@@ -62,6 +63,9 @@ struct call_context {
     return result;
   }
 };
+
+/// The context of a request: element 1 of its message. Null if that is something else.
+const call_context* context_of(const caf::message& request);
 
 namespace internal {
 

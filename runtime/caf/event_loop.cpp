@@ -17,6 +17,13 @@ namespace {
 /// Messages an actor may handle before the others on the loop get their turn.
 constexpr size_t messages_per_turn = 64;
 
+/// Lets an actor whose loop has ended refuse what is in its mailbox: whoever has
+/// woken it is the only one who may read there.
+void refuse_mailbox(caf::resumable* what, caf::execution_unit* host) {
+  what->resume(host, 0);
+  caf::intrusive_ptr_release(what);
+}
+
 } // namespace
 
 event_loop::event_loop(caf::actor_system& system, std::string name, drive how)
@@ -46,9 +53,9 @@ void event_loop::exec_later(caf::resumable* what) {
     return;
   }
   std::unique_lock guard{mutex_};
-  if (stopped_) {
+  if (stopped()) {
     guard.unlock();
-    caf::intrusive_ptr_release(what);
+    refuse_mailbox(what, this);
     return;
   }
   ready_.push_back(what);
@@ -66,12 +73,8 @@ size_t event_loop::poll() {
 }
 
 void event_loop::stop() {
-  {
-    std::unique_lock guard{mutex_};
-    if (stopped_)
-      return;
-    stopped_ = true;
-  }
+  if (stopped())
+    return;
   guard_.reset();
   if (thread_.joinable()) {
     boost::asio::post(io_, [this] { io_.stop(); });
@@ -79,9 +82,14 @@ void event_loop::stop() {
   } else {
     poll();
   }
-  for (auto* what : ready_)
-    caf::intrusive_ptr_release(what);
-  ready_.clear();
+  std::vector<caf::resumable*> left;
+  {
+    std::unique_lock guard{mutex_};
+    stopped_.store(true, std::memory_order_release);
+    left.swap(ready_);
+  }
+  for (auto* what : left)
+    refuse_mailbox(what, this);
 }
 
 void event_loop::run_ready() {

@@ -7,6 +7,7 @@
 #include <caf/execution_unit.hpp>
 #include <caf/resumable.hpp>
 
+#include <atomic>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -50,9 +51,13 @@ public:
   /// many handlers ran.
   size_t poll();
 
-  /// Runs what is ready, then stops and joins the thread. What actors still hand
-  /// to the loop is dropped. Idempotent; not from the loop's own thread.
+  /// Runs what is ready, then stops and joins the thread. Actors that live on are
+  /// not run any more: what waits in their mailboxes and what comes later is
+  /// answered `draining`. Idempotent; not from the loop's own thread.
   void stop();
+
+  /// True once `stop` has joined the thread.
+  bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
 
 private:
   void run_ready();
@@ -63,7 +68,7 @@ private:
   std::mutex mutex_;
   std::vector<caf::resumable*> ready_; // guarded by mutex_
   bool scheduled_ = false;             // guarded by mutex_
-  bool stopped_ = false;               // guarded by mutex_
+  std::atomic<bool> stopped_{false};   // written under mutex_
   std::vector<caf::resumable*> running_;
   std::thread thread_;
   std::thread::id thread_id_;

@@ -17,7 +17,9 @@
 #include "dbs/runtime/caf/reply.hpp"
 #include "dbs/runtime/io/timer_queue.hpp"
 
+#include <caf/actor_clock.hpp>
 #include <caf/actor_config.hpp>
+#include <caf/behavior.hpp>
 #include <caf/stateful_actor.hpp>
 
 #include <exception>
@@ -31,11 +33,17 @@ namespace internal {
 /// What killed a manager, as the error its callers get.
 caf::error restarted_by(const std::exception_ptr& cause);
 
-/// What a closed mailbox answers.
-caf::error manager_is_gone();
+/// What a closed mailbox on `loop` answers.
+caf::error manager_is_gone(const event_loop& loop);
+
+/// `inner`, but a message whose call context has expired by `clock` is answered
+/// `deadline_exceeded` and goes no further. A message without a deadline costs a
+/// comparison of types more.
+caf::behavior refuse_expired(caf::behavior inner, const caf::actor_clock& clock);
 
 /// Binds an actor class of CAF to an event loop and makes its death orderly: the
 /// current request, the mailbox and later requests are answered with `restarted`.
+/// Requests that come too late for their caller's deadline are answered, not served.
 template <class Base>
 class loop_bound : public Base {
 public:
@@ -66,7 +74,8 @@ public:
       if (this->getf(caf::abstract_actor::collects_metrics_flag))
         this->metrics_.mailbox_size->dec();
       if (asked_by)
-        asked_by->enqueue(nullptr, id.response_id(), caf::make_message(manager_is_gone()), nullptr);
+        asked_by->enqueue(nullptr, id.response_id(), caf::make_message(manager_is_gone(*loop_)),
+                          nullptr);
       return false;
     default:
       return true;
@@ -75,16 +84,23 @@ public:
 
   caf::resumable::subtype_t subtype() const override { return caf::resumable::io_actor; }
 
+  void initialize() override {
+    Base::initialize();
+    if (this->has_behavior())
+      this->bhvr_stack().back() = refuse_expired(this->bhvr_stack().back(), this->clock());
+  }
+
+  caf::resumable::resume_result resume(caf::execution_unit* host, size_t messages) override {
+    if (!loop_->stopped())
+      return Base::resume(host, messages);
+    close_mailbox();
+    return caf::resumable::done;
+  }
+
   bool cleanup(caf::error&& reason, caf::execution_unit* host) override {
-    if (!this->mailbox().closed()) {
-      this->mailbox().close();
-      this->get_normal_queue().flush_cache();
-      this->get_urgent_queue().flush_cache();
-      bouncer refuse{this};
-      while (this->mailbox().queue().new_round(1000, refuse).consumed_items > 0) {
-        // Each round answers up to 1000 elements.
-      }
-    }
+    close_mailbox();
+    // Replies that only a timer holds are answered now, not when the last handle goes.
+    timers_.clear();
     return Base::cleanup(std::move(reason), host);
   }
 
@@ -107,6 +123,8 @@ public:
   void enter(F&& fn) {
     if (!this->activate(loop_))
       return;
+    // The message before is over: nobody must answer it from here.
+    this->current_mailbox_element(nullptr);
     try {
       fn();
     } catch (...) {
@@ -124,7 +142,7 @@ private:
     caf::intrusive::task_result operator()(caf::mailbox_element& x) const {
       if (self->getf(caf::abstract_actor::collects_metrics_flag))
         self->metrics_.mailbox_size->dec();
-      answer_with(x, manager_is_gone());
+      answer_with(x, manager_is_gone(*self->loop_));
       return caf::intrusive::task_result::resume;
     }
 
@@ -133,6 +151,19 @@ private:
       return (*this)(xs...);
     }
   };
+
+  /// Answers whatever is in the mailbox and will come. For its reader only.
+  void close_mailbox() {
+    if (this->mailbox().closed())
+      return;
+    this->mailbox().close();
+    this->get_normal_queue().flush_cache();
+    this->get_urgent_queue().flush_cache();
+    bouncer refuse{this};
+    while (this->mailbox().queue().new_round(1000, refuse).consumed_items > 0) {
+      // Each round answers up to 1000 elements.
+    }
+  }
 
   /// Keeps one entry of the actor clock for the earliest timer. A later entry that
   /// is still pending fires for nothing, which is cheaper than disposing it: CAF

@@ -32,11 +32,11 @@ public:
   reply() noexcept = default;
 
   /// Takes over the request that `self` is handling right now. Messages that are
-  /// not requests have nobody to answer to: the reply is then empty.
+  /// not requests, and completions, have nobody to answer to: the reply is then empty.
   template <class Self>
   explicit reply(Self* self) {
     auto* request = self->current_mailbox_element();
-    if (request->mid.is_request() && !request->mid.is_answered()) {
+    if (request != nullptr && request->mid.is_request() && !request->mid.is_answered()) {
       receiver_ = request->sender;
       id_ = request->mid.response_id();
       request->mid.mark_as_answered();

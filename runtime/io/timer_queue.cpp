@@ -38,6 +38,14 @@ bool timer_queue::cancel(timer_id& id) {
   return true;
 }
 
+void timer_queue::clear() {
+  // Destroyed when the queue is in order again: what callbacks own may cancel timers.
+  std::vector<callback> forgotten;
+  forgotten.reserve(heap_.size());
+  while (!heap_.empty())
+    forgotten.push_back(remove(heap_.back()));
+}
+
 std::optional<timer_queue::time_point> timer_queue::next() const {
   if (heap_.empty())
     return std::nullopt;

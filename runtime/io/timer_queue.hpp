@@ -50,6 +50,9 @@ public:
   /// Forgets a timer and resets `id`. False if it has run already or never was.
   bool cancel(timer_id& id);
 
+  /// Forgets all timers, without running them. The ids of them stay harmless.
+  void clear();
+
   std::optional<time_point> next() const;
 
   /// Runs what is due, in the order of time, including what the callbacks add

@@ -50,6 +50,32 @@ TEST_CASE("a deadline leaves the process as the duration that is left") {
   CHECK(copy->deadline == receiver.clock().now() + 7s);
 }
 
+TEST_CASE("the bytes of a context with a deadline stay what they were") {
+  process here;
+  auto context = call_context::within(here.clock().now(), 1500ms);
+  context.caller = dbs::caller_class::batch;
+  context.principal = "ada";
+  context.trace_id_high = 1;
+  context.trace_id_low = 2;
+  // A flag, nanoseconds that are left, the class, the principal, the trace.
+  CHECK(dbs::test::hex(dbs::test::serialize(context, &here.unit)) == "01"
+                                                                     "0000000059682f00"
+                                                                     "01"
+                                                                     "03616461"
+                                                                     "0000000000000001"
+                                                                     "0000000000000002");
+}
+
+TEST_CASE("the context of a message is its second element, if it is one") {
+  using dbs::context_of;
+  auto with = caf::make_message(1, call_context::within(call_context::time_point{}, 1s));
+  REQUIRE(context_of(with) != nullptr);
+  CHECK(context_of(with)->deadline == call_context::time_point{} + 1s);
+  CHECK(context_of(caf::make_message()) == nullptr);
+  CHECK(context_of(caf::make_message(call_context{})) == nullptr);
+  CHECK(context_of(caf::make_message(1, 2)) == nullptr);
+}
+
 TEST_CASE("a deadline that has passed is still passed elsewhere") {
   process here;
   here.advance(1h);

@@ -32,12 +32,6 @@ struct fixture : testing::actor_fixture {
   probe_actor service;
 };
 
-errc code_of(const caf::expected<int32_t>& answer) {
-  REQUIRE(!answer);
-  REQUIRE(answer.error().category() == caf::type_id_v<errc>);
-  return static_cast<errc>(answer.error().code());
-}
-
 } // namespace
 
 TEST_CASE_METHOD(fixture, "a front hands requests to its child and the child answers the caller") {
@@ -101,32 +95,6 @@ TEST_CASE_METHOD(fixture, "a front swallows exit and down messages") {
   run();
   CHECK(door().stats().swallowed == 1);
   CHECK(ask<int32_t>(service, caf::get_atom_v, call_context{}, 7) == 7);
-}
-
-TEST_CASE_METHOD(fixture, "requests are answered exactly once wherever the crash meets them") {
-  // given a request with an open promise, one that kills the child while it is
-  // handled, one behind it in the mailbox, and one after the death
-  auto child = start_child();
-  auto open = request<int32_t>(service, caf::put_atom_v, call_context{}, 1);
-  run();
-  auto running = request<int32_t>(service, caf::delete_atom_v, call_context{});
-  auto in_mailbox = get(2);
-  // when the child crashes
-  run();
-  auto after_death = get(3);
-  run();
-  // then each is answered `restarted`, once (`get` throws on a second answer)
-  CHECK(code_of(open.get()) == errc::restarted);
-  CHECK(code_of(running.get()) == errc::restarted);
-  CHECK(code_of(in_mailbox.get()) == errc::restarted);
-  CHECK(code_of(after_death.get()) == errc::restarted);
-  // and the next incarnation serves behind the same handle
-  door().down();
-  auto stashed = get(4);
-  run();
-  start_child();
-  run();
-  CHECK(stashed.get() == 4);
 }
 
 TEST_CASE_METHOD(fixture, "a front that is destroyed answers its stash") {

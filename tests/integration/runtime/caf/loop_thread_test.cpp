@@ -1,7 +1,10 @@
 // Which thread runs what: needs real threads, so it is no test on virtual time.
+#include "dbs/runtime/caf/front.hpp"
 #include "dbs/runtime/caf/loop_actor.hpp"
 
 #include "actor/runtime/caf/probe_actor.hpp"
+
+#include <boost/asio/post.hpp>
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -18,56 +21,135 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr int total = 20'000;
+constexpr int window = 64;
 
 struct outcome {
   std::atomic<int> on_loop{0};
-  std::atomic<int> answered{0};
+  std::atomic<int> values{0};
+  std::atomic<int> errors{0};
+  std::promise<void> sent;
   std::promise<void> done;
 };
 
-/// Sends requests, 64 at a time, and notes where its handlers run.
-void client(caf::event_based_actor* self, event_loop* loop, probe_actor service, outcome* out) {
+/// Sends `total` requests, up to `window` at a time, and notes where its handlers run.
+template <class Verb>
+void client(caf::event_based_actor* self, event_loop* loop, probe_actor service, Verb verb,
+            call_context context, int total, outcome* out) {
   auto next = std::make_shared<std::function<void()>>();
-  auto sent = std::make_shared<int>(0);
-  *next = [=] {
-    if (*sent == total)
-      return;
-    ++*sent;
-    self->request(service, caf::infinite, caf::get_atom_v, call_context{}, int32_t{1})
-        .then([=](int32_t) {
-          if (loop->running_in_this_thread())
-            ++out->on_loop;
-          if (++out->answered == total) {
-            out->done.set_value();
-            *next = nullptr;
-          } else if (*next) {
-            (*next)();
-          }
-        });
+  auto left = std::make_shared<int>(total);
+  auto answered = [=](std::atomic<int>& counter) {
+    if (loop->running_in_this_thread())
+      ++out->on_loop;
+    ++counter;
+    if (out->values + out->errors == total) {
+      *next = nullptr;
+      out->done.set_value();
+    } else if (*next) {
+      (*next)();
+    }
   };
-  for (int i = 0; i < 64; ++i)
+  *next = [=] {
+    if (*left == 0)
+      return;
+    --*left;
+    self->request(service, caf::infinite, verb, context, int32_t{1})
+        .then([=](int32_t) { answered(out->values); },
+              [=](const caf::error&) { answered(out->errors); });
+  };
+  for (int i = 0; i < window; ++i)
     (*next)();
+  out->sent.set_value();
 }
+
+/// An actor system, a loop and a probe behind a front.
+struct scene {
+  explicit scene(const char* policy)
+      : system(config.set("caf.scheduler.policy", policy)), door(front::make(system, "probe")),
+        service(caf::actor_cast<probe_actor>(door)) {}
+
+  ~scene() {
+    caf::anon_send_exit(probe, caf::exit_reason::user_shutdown);
+    probe = nullptr;
+    service = nullptr;
+    door = nullptr;
+    system.await_all_actors_done();
+    loop.stop();
+  }
+
+  void up() { front::of(door).up(caf::actor_cast<caf::strong_actor_ptr>(probe)); }
+
+  /// Starts a client; `act` runs once its first requests are sent.
+  template <class Verb, class F>
+  void ask(Verb verb, call_context context, int total, F act) {
+    system.spawn(client<Verb>, &loop, service, verb, context, total, &out);
+    REQUIRE(out.sent.get_future().wait_for(60s) == std::future_status::ready);
+    act();
+    REQUIRE(out.done.get_future().wait_for(60s) == std::future_status::ready);
+    CHECK(out.on_loop == 0);
+  }
+
+  /// Runs `fn` on the loop's thread and waits for it.
+  template <class F>
+  void on_loop(F fn) {
+    std::promise<void> ran;
+    boost::asio::post(loop.io(), [&] {
+      fn();
+      ran.set_value();
+    });
+    ran.get_future().wait();
+  }
+
+  caf::actor_system_config config;
+  caf::actor_system system;
+  event_loop loop{system, "probe"};
+  caf::strong_actor_ptr door;
+  probe_actor service;
+  probe_actor probe = spawn_on<probe_state>(loop);
+  outcome out;
+};
+
+constexpr const char* policies[] = {"sharing", "stealing"};
 
 } // namespace
 
 TEST_CASE("callers' handlers never run on a loop thread") {
-  for (auto policy : {"sharing", "stealing"}) {
-    caf::actor_system_config config;
-    config.set("caf.scheduler.policy", policy);
-    caf::actor_system system{config};
-    event_loop loop{system, "probe"};
-    auto service = spawn_on<probe_state>(loop);
-    outcome out;
-    auto done = out.done.get_future();
-    system.spawn(client, &loop, service, &out);
-    REQUIRE(done.wait_for(60s) == std::future_status::ready);
-    CHECK(out.on_loop == 0);
-    CHECK(out.answered == total);
-    caf::anon_send_exit(service, caf::exit_reason::user_shutdown);
-    service = nullptr;
-    system.await_all_actors_done();
-    loop.stop();
+  for (auto policy : policies) {
+    scene s{policy};
+    s.up();
+    s.ask(caf::get_atom_v, call_context{}, 20'000, [] {});
+    CHECK(s.out.values == 20'000);
+  }
+}
+
+TEST_CASE("callers' handlers never run on a loop thread: errors of a manager") {
+  for (auto policy : policies) {
+    scene s{policy};
+    s.up();
+    s.ask(caf::get_atom_v, call_context::within({}, 0s), 20'000, [] {});
+    CHECK(s.out.errors == 20'000);
+  }
+}
+
+TEST_CASE("callers' handlers never run on a loop thread: what a dying manager answers") {
+  for (auto policy : policies) {
+    scene s{policy};
+    s.up();
+    s.ask(caf::put_atom_v, call_context{}, window,
+          [&s] { caf::anon_send_exit(s.probe, caf::exit_reason::kill); });
+    CHECK(s.out.errors == window);
+  }
+}
+
+TEST_CASE("callers' handlers never run on a loop thread: what a front has stashed") {
+  for (auto policy : policies) {
+    scene served{policy};
+    served.ask(caf::get_atom_v, call_context{}, window,
+               [&] { served.on_loop([&] { served.up(); }); });
+    CHECK(served.out.values == window);
+    scene refused{policy};
+    auto late = call_context::within(refused.system.clock().now(), 1h);
+    refused.ask(caf::get_atom_v, late, window,
+                [&] { refused.on_loop([&] { front::of(refused.door).expire(late.deadline); }); });
+    CHECK(refused.out.errors == window);
   }
 }
