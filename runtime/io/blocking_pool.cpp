@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <csignal>
 #include <deque>
+#include <list>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -37,16 +38,23 @@ private:
 
 /// Shared with the threads, since those that hang outlive the pool.
 struct blocking_pool::state {
-  struct task {
-    job work;
+  /// What happens on the loop once a job is over.
+  struct ending {
     boost::asio::io_context* io;
     job done;
   };
 
+  struct task {
+    job work;
+    ending end;
+  };
+
   std::mutex mtx;
   std::condition_variable work_arrived;
-  std::condition_variable thread_ended;
   std::deque<task> queue;
+  /// The ends of jobs that run. Not with the thread, which may outlive what they
+  /// own: a strong reference to an actor, say.
+  std::list<ending> running;
   size_t max_threads;
   size_t max_queued;
   size_t threads = 0;
@@ -62,21 +70,22 @@ struct blocking_pool::state {
     for (;;) {
       work_arrived.wait(guard, [this] { return stopped || !queue.empty(); });
       if (stopped)
-        break;
+        return;
       --idle;
-      auto next = std::move(queue.front());
+      auto work = std::move(queue.front().work);
+      auto end = running.insert(running.end(), std::move(queue.front().end));
       queue.pop_front();
       guard.unlock();
-      next.work();
-      next.work = nullptr; // frees what the job owns before its end is told
+      work();
+      work = nullptr; // frees what the job owns before its end is told
       guard.lock();
+      if (stopped)
+        return; // `end` has gone with the pool
       ++idle;
       // Under the lock: the destructor has not begun, so the loop is alive.
-      if (!stopped)
-        boost::asio::post(*next.io, std::move(next.done));
+      boost::asio::post(*end->io, std::move(end->done));
+      running.erase(end);
     }
-    --threads;
-    thread_ended.notify_all();
   }
 };
 
@@ -84,12 +93,14 @@ blocking_pool::blocking_pool(size_t max_threads, size_t max_queued)
     : state_(std::make_shared<state>(max_threads, max_queued)) {}
 
 blocking_pool::~blocking_pool() {
+  // Destroyed here, on the owner's thread, when the lock is free again.
   std::deque<state::task> forgotten;
-  std::unique_lock guard{state_->mtx};
+  std::list<state::ending> untold;
+  std::lock_guard guard{state_->mtx};
   state_->stopped = true;
   forgotten.swap(state_->queue);
+  untold.swap(state_->running);
   state_->work_arrived.notify_all();
-  state_->thread_ended.wait_for(guard, grace, [this] { return state_->threads == 0; });
 }
 
 bool blocking_pool::submit(job work, boost::asio::io_context& io, job done) {
@@ -110,7 +121,7 @@ bool blocking_pool::submit(job work, boost::asio::io_context& io, job done) {
         return false;
     }
   }
-  st.queue.push_back({std::move(work), &io, std::move(done)});
+  st.queue.push_back({std::move(work), {&io, std::move(done)}});
   st.work_arrived.notify_one();
   return true;
 }

@@ -7,30 +7,27 @@
 
 #include <boost/asio/io_context.hpp>
 
-#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
 
 namespace dbs {
 
-/// Runs jobs on at most `max_threads` threads, which are started on demand and
-/// block all signals. Jobs must not throw. Thread-safe.
+/// Runs jobs on at most `max_threads` threads, which are started on demand, are never
+/// joined and block all signals. Jobs must not throw. Thread-safe.
 class blocking_pool {
 public:
   using job = std::function<void()>;
-
-  /// How long the destructor waits for jobs that run.
-  static constexpr std::chrono::milliseconds grace{200};
 
   /// @param max_threads how many jobs may run at a time, at least 1.
   /// @param max_queued how many more may wait for a thread.
   blocking_pool(size_t max_threads, size_t max_queued);
 
-  /// Forgets the jobs that wait. A job that runs gets `grace` to end, then its
-  /// thread is detached: a job must therefore own whatever it touches. No `done`
-  /// is posted once the destructor has begun. Destroy the pool before the event
-  /// loops it posts to.
+  /// Forgets the jobs that wait and does not wait for those that run, so that it may
+  /// be called on an event loop. Their threads end with the jobs: a job must own
+  /// whatever it touches, and nothing that must not die on another thread. No `done`
+  /// is posted once the destructor has begun; all of them are destroyed in it.
+  /// Destroy the pool before the event loops it posts to.
   ~blocking_pool();
 
   blocking_pool(const blocking_pool&) = delete;
