@@ -2,6 +2,7 @@
 
 #include "dbs/actors/postgres_pool/reports.hpp"
 #include "dbs/messages/error_detail.hpp"
+#include "dbs/runtime/caf/actor_name.hpp"
 #include "dbs/runtime/postgres/libpq_connection.hpp"
 
 #include <limits>
@@ -94,7 +95,7 @@ postgres_pool_state::actor_type::behavior_type postgres_pool_state::make_behavio
 
 postgres_pool_state::owner_id postgres_pool_state::sender_id() const {
   auto& sender = self_->current_sender();
-  return sender ? sender->id() : 0;
+  return sender ? owners_.id_of(sender) : 0;
 }
 
 postgres_pool_state::owner_id postgres_pool_state::watched_sender() {
@@ -102,10 +103,8 @@ postgres_pool_state::owner_id postgres_pool_state::watched_sender() {
   if (!sender)
     return 0;
   auto owner = owners_.watch(sender);
-  if (!owner_names_.contains(owner)) {
-    auto* actor = dynamic_cast<caf::monitorable_actor*>(sender->get());
-    owner_names_.emplace(owner, actor != nullptr ? actor->name() : "");
-  }
+  if (!owner_names_.contains(owner))
+    owner_names_.emplace(owner, actor_name(sender));
   return owner;
 }
 

@@ -1,8 +1,9 @@
 // The messaging idioms of CAF 1.x on CAF 0.18.7: `self->mail(...)`,
 // `anon_mail(...)` and `self->monitor(handle, callback)`.
 //
-// Everything in the project sends through these, so that the port to CAF 1.x is
-// to delete this file: there, the same words are members of CAF's own classes.
+// The rooms below `tests/` and `bench/` send and monitor through these, so that the
+// port to CAF 1.x is to delete this file: there, the same words are members of CAF's
+// own classes. What reads the same in both, `anon_send_exit` above all, is CAF's.
 #pragma once
 
 #include <caf/actor_cast.hpp>
@@ -98,9 +99,9 @@ public:
   /// a long-lived actor repeatedly: see `owner_watch`.
   template <class Handle, class F>
   caf::disposable monitor(const Handle& whom, F fn) {
-    auto* target = caf::actor_cast<caf::abstract_actor*>(whom);
-    if (target == nullptr)
+    if (!whom)
       return {};
+    auto* target = caf::actor_cast<caf::abstract_actor*>(whom);
     auto reason = std::make_shared<caf::error>();
     auto callback =
         caf::make_action([reason, fn = std::move(fn)]() mutable { fn(std::move(*reason)); });
