@@ -33,6 +33,15 @@ elseif(DBS_SANITIZER STREQUAL "thread")
   target_link_options(dbs_options INTERFACE -fsanitize=thread)
 endif()
 
+# Properties of tests that run instrumented programs: every finding fails the test.
+if(DBS_SANITIZER STREQUAL "address")
+  set(dbs_sanitizer_properties ENVIRONMENT
+    "ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1;UBSAN_OPTIONS=print_stacktrace=1")
+elseif(DBS_SANITIZER STREQUAL "thread")
+  set(dbs_sanitizer_properties ENVIRONMENT
+    "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/tsan.supp:second_deadlock_stack=1")
+endif()
+
 find_program(DBS_CCACHE ccache)
 if(DBS_CCACHE AND PROJECT_IS_TOP_LEVEL)
   # A precompiled header is only cacheable with these two liberties.

@@ -162,8 +162,12 @@ TEST_CASE("keys that nobody asks for are skipped, whatever they hold") {
 
 TEST_CASE("numbers in a roundabout encoding are the same numbers") {
   // 7 as int64, 1.5 as float32
-  auto in = map_reader::parse(str("\x82\xa1x\xd3\0\0\0\0\0\0\0\x07"s, "\xa1y\xca\x3f\xc0\0\0"s));
+  auto bytes = str("\x82\xa1x\xd3\0\0\0\0\0\0\0\x07"s, "\xa1y\xca\x3f\xc0\0\0"s);
+  auto in = map_reader::parse(bytes);
   REQUIRE(in);
+  CHECK(holds(in->get<int>("x"), 7));
+  CHECK(holds(in->get<uint8_t>("x"), uint8_t{7}));
+  CHECK(holds(in->get<double>("y"), 1.5));
 }
 
 TEST_CASE("anything but one map is refused") {
