@@ -99,6 +99,7 @@ TEST_CASE_METHOD(fixture, "a request is owed one reply, and a completion none") 
   auto answer = put(1);
   auto& actor = actor_of<probe_state>(probe);
   actor.enter([&] {
+    CHECK(actor.current_mailbox_element() == nullptr); // not the one before, which has gone
     reply<int32_t> second{&actor};
     CHECK_FALSE(second);
   });
