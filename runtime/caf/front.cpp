@@ -7,6 +7,7 @@
 #include <caf/system_messages.hpp>
 
 #include <mutex>
+#include <shared_mutex>
 
 namespace dbs {
 
@@ -24,15 +25,23 @@ front& front::of(const caf::strong_actor_ptr& handle) {
 }
 
 void front::up(caf::strong_actor_ptr child) {
-  std::unique_lock guard{mutex_};
-  if (mode_ == mode::closed)
-    return;
-  // Under the lock, so that nobody overtakes the stash.
-  for (auto& x : stash_)
-    child->enqueue(std::move(x.what), nullptr);
-  stash_.clear();
-  child_ = std::move(child);
-  mode_ = mode::up;
+  // Whoever sends meanwhile is stashed, too, so that nobody overtakes the stash.
+  for (;;) {
+    std::deque<stashed> waiting;
+    {
+      std::unique_lock guard{mutex_};
+      if (mode_ == mode::closed)
+        return;
+      if (stash_.empty()) {
+        child_ = std::move(child);
+        mode_ = mode::up;
+        return;
+      }
+      waiting.swap(stash_);
+    }
+    for (auto& x : waiting)
+      child->enqueue(std::move(x.what), nullptr);
+  }
 }
 
 void front::down() {
@@ -58,10 +67,8 @@ void front::close() {
 }
 
 front::stashed front::to_stash(caf::mailbox_element_ptr what) {
-  auto& content = what->content();
-  if (content.size() > 1 && content.match_element<call_context>(1))
-    if (auto& context = content.get_as<call_context>(1); context.has_deadline())
-      return {std::move(what), context.deadline, errc::deadline_exceeded};
+  if (auto* context = context_of(what->content()); context != nullptr && context->has_deadline())
+    return {std::move(what), context->deadline, errc::deadline_exceeded};
   return {std::move(what), home_system().clock().now() + stash_patience, errc::not_ready};
 }
 
@@ -92,17 +99,14 @@ bool front::enqueue(caf::mailbox_element_ptr what, caf::execution_unit* host) {
     swallowed_.fetch_add(1, std::memory_order_relaxed);
     return true;
   }
-  {
-    std::shared_lock guard{mutex_};
-    // The child answers by itself if it dies before it takes the message.
-    if (child_)
-      return child_->enqueue(std::move(what), host);
-  }
+  // The child answers by itself if it dies before it takes the message.
+  if (auto current = child())
+    return current->enqueue(std::move(what), host);
   auto code = errc::draining;
+  caf::strong_actor_ptr arrived;
   {
     std::unique_lock guard{mutex_};
-    if (child_)
-      return child_->enqueue(std::move(what), host);
+    arrived = child_;
     if (mode_ == mode::starting) {
       if (stash_.size() < stash_capacity) {
         stash_.push_back(to_stash(std::move(what)));
@@ -112,6 +116,8 @@ bool front::enqueue(caf::mailbox_element_ptr what, caf::execution_unit* host) {
       code = errc::overloaded;
     }
   }
+  if (arrived)
+    return arrived->enqueue(std::move(what), host);
   refuse(*what, code,
          code == errc::overloaded
              ? id_ + " is starting and " + std::to_string(stash_capacity) + " requests wait already"
@@ -123,6 +129,11 @@ void front::on_destroy() {
   close();
   cleanup(caf::make_error(caf::exit_reason::unreachable), nullptr);
   caf::monitorable_actor::on_destroy();
+}
+
+caf::strong_actor_ptr front::child() const {
+  std::shared_lock guard{mutex_};
+  return child_;
 }
 
 void front::refuse(caf::mailbox_element& what, errc code, std::string why) {

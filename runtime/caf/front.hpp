@@ -7,6 +7,7 @@
 
 #include "dbs/messages/error_detail.hpp"
 #include "dbs/messages/manager/front_stats.hpp"
+#include "dbs/runtime/caf/writer_first_mutex.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_clock.hpp>
@@ -16,7 +17,6 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
-#include <shared_mutex>
 #include <string>
 
 namespace dbs {
@@ -83,14 +83,17 @@ private:
     errc late;
   };
 
+  caf::strong_actor_ptr child() const;
   stashed to_stash(caf::mailbox_element_ptr what);
   void refuse(caf::mailbox_element& what, errc code, std::string why);
 
   const std::string id_;
-  mutable std::shared_mutex mutex_;
-  mode mode_ = mode::starting;                 // guarded by mutex_
-  caf::strong_actor_ptr child_;                // guarded by mutex_; set only when up
-  std::deque<stashed> stash_;                  // guarded by mutex_
+  /// Never held while somebody else is called: what is sent, and the last reference to
+  /// whoever sent it, may have things to send through this front when they go.
+  mutable writer_first_mutex mutex_;
+  mode mode_ = mode::starting;  // guarded by mutex_
+  caf::strong_actor_ptr child_; // guarded by mutex_; set only when up
+  std::deque<stashed> stash_;   // guarded by mutex_
   std::atomic<uint64_t> stashed_{0};
   std::atomic<uint64_t> refused_{0};
   std::atomic<uint64_t> expired_{0};

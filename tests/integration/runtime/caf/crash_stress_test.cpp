@@ -68,7 +68,7 @@ public:
       caf::anon_send_exit(child_, caf::exit_reason::user_shutdown);
     }
     thread_.join();
-    front::of(front_).drain();
+    front::of(front_).close();
     loop_.stop();
   }
 
