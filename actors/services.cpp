@@ -63,6 +63,7 @@ struct database_services::impl {
   std::shared_ptr<observe::logger> log;
   std::shared_ptr<std::atomic<uint16_t>> port =
       std::make_shared<std::atomic<uint16_t>>(uint16_t{0});
+  std::shared_ptr<std::atomic<bool>> all_were_ready = std::make_shared<std::atomic<bool>>(false);
   std::map<std::string, caf::strong_actor_ptr> fronts;
   /// The managers that own connections; PostgreSQL's traffic has a loop to itself.
   event_loop sockets;
@@ -91,7 +92,7 @@ child_spec database_services::impl::redis_spec() {
   spec.id = "redis";
   spec.front = front_of(spec.id);
   spec.spawn = [this]() -> manager_control_actor {
-    return spawn_redis(control, options.configuration.values.redis);
+    return spawn_redis(control, {options.configuration.values.redis, metrics, log});
   };
   return spec;
 }
@@ -103,8 +104,8 @@ child_spec database_services::impl::health_spec() {
   spec.front = front_of(spec.id);
   spec.spawn = [this]() -> manager_control_actor {
     // Redis has a fallback, so its absence only degrades.
-    return spawn_health(control, public_supervisor(), options.configuration.values.health,
-                        {"postgres_pool"});
+    return spawn_health(control, public_supervisor(),
+                        {options.configuration.values.health, {"postgres_pool"}, all_were_ready});
   };
   return spec;
 }

@@ -1,21 +1,37 @@
 #include "dbs/actors/http/http.hpp"
 
-#include "dbs/actors/http/sql_request.hpp"
-#include "dbs/actors/http/views.hpp"
+#include "dbs/actors/client/pending_request.hpp"
+#include "dbs/actors/http/internal/http_metrics.hpp"
+#include "dbs/actors/http/internal/resize_body.hpp"
+#include "dbs/actors/http/internal/sql_body.hpp"
+#include "dbs/actors/http/internal/views.hpp"
 #include "dbs/messages/error_detail.hpp"
 #include "dbs/runtime/observe/json.hpp"
 #include "dbs/runtime/observe/prometheus.hpp"
 
+#include <caf/sec.hpp>
 #include <caf/telemetry/collector/prometheus.hpp>
 
 #include <nlohmann/json.hpp>
+
+#include <stdexcept>
 
 namespace dbs {
 
 namespace {
 
-/// Rows that `/v1/sql` returns at most.
-constexpr size_t max_sql_rows = 10'000;
+using namespace std::chrono_literals;
+using namespace internal;
+
+/// Between two attempts to listen.
+constexpr backoff_options listen_delays{.first = 100ms, .base = 200ms, .cap = 5s, .jitter = 0.2};
+
+/// What `/v1/sql` returns at most.
+constexpr result_limits sql_limits{.rows = 10'000, .bytes = size_t{8} << 20};
+
+/// By how much CAF's timeout, which covers whoever hangs, exceeds the deadline, by
+/// which everybody else answers.
+constexpr caf::timespan grace = 500ms;
 
 http_server_options server_options(const http_settings& settings) {
   http_server_options result;
@@ -25,10 +41,32 @@ http_server_options server_options(const http_settings& settings) {
   return result;
 }
 
+/// In our words: whoever hangs shows as CAF's timeout.
+caf::error without_caf(const caf::error& reason) {
+  return reason == caf::sec::request_timeout
+             ? fail(errc::deadline_exceeded, "there was no answer in time")
+             : as_service_error(reason);
+}
+
+/// Asks within `http_state::ask_limit`.
+template <class Self, class Handle, class Verb, class... Ts>
+auto ask(Self* self, const Handle& whom, Verb verb, Ts... what) {
+  return self
+      ->mail(verb, call_context::within(self->now(), http_state::ask_limit), std::move(what)...)
+      .request(whom, http_state::ask_limit + grace);
+}
+
+/// Handles what `ask` may fail with.
+auto or_error(const http_responder& answer) {
+  return [answer](const caf::error& reason) { answer.answer(to_response(without_caf(reason))); };
+}
+
 } // namespace
 
 http_state::http_state(loop_actor<actor_type>* self, http_options options)
-    : self_(self), options_(std::move(options)) {
+    : self_(self), options_(std::move(options)),
+      metrics_(std::make_unique<internal::http_metrics>(*options_.metrics)),
+      backoff_(listen_delays) {
   get("/health/live", &http_state::live);
   get("/health/ready", &http_state::ready);
   get("/health/database-services", &http_state::services_report);
@@ -44,6 +82,8 @@ http_state::http_state(loop_actor<actor_type>* self, http_options options)
   admin("GET", "/v1/config", &http_state::configuration);
 }
 
+http_state::~http_state() = default;
+
 http_state::actor_type::behavior_type http_state::make_behavior() {
   auto options = server_options(options_.settings);
   options.enter = [self = self_](std::function<void()> fn) {
@@ -56,17 +96,9 @@ http_state::actor_type::behavior_type http_state::make_behavior() {
                                             routes_(std::move(request), std::move(answer));
                                           });
   return {
-      [this](start_atom, const call_context&) -> caf::result<void> {
-        if (auto reason = listen())
-          return reason;
-        return caf::unit;
-      },
-      [this](ready_atom, const call_context&) -> caf::result<void> {
-        if (auto reason = listen())
-          return reason;
-        return caf::unit;
-      },
-      [this](drain_atom, const call_context&) { return drain(); },
+      [this](start_atom, const call_context&) { return start(); },
+      [this](ready_atom, const call_context&) { return startup_.ready(self_); },
+      [this](drain_atom, const call_context& context) { return drain(context); },
       [this](health_atom, const call_context&) { return health(); },
       [this](stats_atom, const call_context&) {
         return stats_report{"http", health().fields};
@@ -79,55 +111,99 @@ http_state::actor_type::behavior_type http_state::make_behavior() {
 
 // -- listeners ---------------------------------------------------------------------
 
+void http_state::add(const std::string& method, const std::string& path, http_handler what) {
+  if (auto refused = routes_.add(method, path, std::move(what)))
+    throw std::logic_error(describe(refused));
+}
+
 void http_state::get(const std::string& path, handler what) {
-  auto refused =
-      routes_.add("GET", path, [this, what](const http_request& request, http_responder answer) {
-        (this->*what)(request, std::move(answer));
-      });
-  if (refused)
-    broken_ = std::move(refused);
+  add("GET", path, [this, what](const http_request& request, http_responder answer) {
+    (this->*what)(request, std::move(answer));
+  });
 }
 
 void http_state::admin(const std::string& method, const std::string& path, handler what) {
-  auto guarded = [this, what](const http_request& request, http_responder answer) {
+  add(method, path, [this, what](const http_request& request, http_responder answer) {
     if (request.over_unix_socket)
       (this->*what)(request, std::move(answer));
     else
       answer.answer(http_error(403, "forbidden", "administration needs the Unix socket"));
-  };
-  if (auto refused = routes_.add(method, path, guarded))
-    broken_ = std::move(refused);
+  });
 }
 
-caf::error http_state::listen() {
-  if (broken_ || listening_)
-    return broken_;
-  auto wanted = options_.port->load() != 0 ? options_.port->load() : options_.settings.port;
-  auto port = server_->listen_tcp(options_.settings.address, wanted);
+caf::result<void> http_state::start() {
+  if (!std::exchange(started_, true))
+    listen();
+  return startup_.start(self_);
+}
+
+void http_state::listen() {
+  retry_ = {};
+  problem_ = listen_on_port();
+  if (auto also = listen_on_socket())
+    problem_ = problem_
+                   ? fail(errc::config_invalid, detail(problem_).what + "; " + detail(also).what)
+                   : std::move(also);
+  if (!problem_) {
+    startup_.succeeded();
+    return;
+  }
+  startup_.failed(problem_);
+  retry_ = self_->timers().schedule_after(backoff_.next(), [this] { listen(); });
+}
+
+caf::error http_state::listen_on_port() {
+  if (on_port_)
+    return {};
+  auto known = options_.port->load();
+  auto port =
+      server_->listen_tcp(options_.settings.address, known != 0 ? known : options_.settings.port);
   if (!port)
     return std::move(port.error());
+  on_port_ = true;
   options_.port->store(*port);
-  if (auto reason = server_->listen_unix(options_.settings.socket))
-    return reason;
-  listening_ = true;
   options_.log->log("http", observe::log_level::info, "listening",
-                    {{"address", options_.settings.address},
-                     {"port", int64_t{*port}},
-                     {"socket", options_.settings.socket}});
+                    {{"address", options_.settings.address}, {"port", int64_t{*port}}});
   return {};
 }
 
-caf::result<void> http_state::drain() {
+caf::error http_state::listen_on_socket() {
+  if (on_socket_)
+    return {};
+  if (auto reason = server_->listen_unix(options_.settings.socket))
+    return reason;
+  on_socket_ = true;
+  options_.log->log("http", observe::log_level::info, "listening",
+                    {{"socket", options_.settings.socket}});
+  return {};
+}
+
+caf::result<void> http_state::drain(const call_context& context) {
+  self_->timers().cancel(retry_);
+  started_ = true;
+  draining_ = true;
+  startup_.ended(fail(errc::draining, "http is shutting down"));
   auto done = std::make_shared<reply<void>>(self_);
   server_->stop_accepting([done] { done->deliver(); });
+  if (context.has_deadline()) {
+    self_->timers().schedule(context.deadline, [this, done] {
+      server_->close();
+      done->deliver();
+    });
+  }
   return reply<void>::pending();
 }
 
 health_report http_state::health() const {
   auto stats = server_->stats();
+  metrics_->publish(stats);
+  auto listening = on_port_ && on_socket_ && !draining_;
+  auto why = draining_  ? "http is shutting down"
+             : started_ ? detail(problem_).what
+                        : "http has not been started";
   return {"http",
-          listening_ ? health_status::healthy : health_status::unhealthy,
-          listening_ ? "" : "not listening",
+          listening ? health_status::healthy : health_status::unhealthy,
+          listening ? "" : why,
           {{"port", int64_t{options_.port->load()}},
            {"connections", static_cast<int64_t>(stats.active)},
            {"accepted", static_cast<int64_t>(stats.accepted)},
@@ -140,11 +216,10 @@ health_report http_state::health() const {
 // -- health and metrics ------------------------------------------------------------
 
 template <class OnHealth>
-void http_state::with_health(http_responder answer, OnHealth on_health) {
-  self_->mail(report_atom_v, call_context{})
-      .request(options_.health, caf::infinite)
+void http_state::with_health(const http_responder& answer, OnHealth on_health) {
+  ask(self_, options_.health, report_atom_v)
       .then([answer, on_health](const services_health& health) { on_health(health, answer); },
-            [answer](const caf::error& reason) { answer.answer(to_response(reason)); });
+            or_error(answer));
 }
 
 void http_state::live(const http_request&, http_responder answer) {
@@ -152,7 +227,7 @@ void http_state::live(const http_request&, http_responder answer) {
 }
 
 void http_state::ready(const http_request&, http_responder answer) {
-  with_health(std::move(answer), [](const services_health& health, const http_responder& to) {
+  with_health(answer, [](const services_health& health, const http_responder& to) {
     if (health.ready) {
       to.answer(json_response({{"status", "ready"}}));
       return;
@@ -166,14 +241,14 @@ void http_state::ready(const http_request&, http_responder answer) {
 }
 
 void http_state::services_report(const http_request&, http_responder answer) {
-  with_health(std::move(answer), [](const services_health& health, const http_responder& to) {
+  with_health(answer, [](const services_health& health, const http_responder& to) {
     to.answer(json_response(to_json(health), http_status(health.overall)));
   });
 }
 
 void http_state::component_report(const http_request& request, http_responder answer) {
   auto id = child_id(request.param);
-  with_health(std::move(answer), [id](const services_health& health, const http_responder& to) {
+  with_health(answer, [id](const services_health& health, const http_responder& to) {
     for (auto& x : health.components) {
       if (x.component == id) {
         to.answer(json_response(to_json(x), http_status(x.status)));
@@ -185,13 +260,22 @@ void http_state::component_report(const http_request& request, http_responder an
 }
 
 void http_state::prometheus(const http_request&, http_responder answer) {
+  auto page = [this, answer](const std::vector<child_info>& tree) {
+    answer.answer({200, std::string{observe::prometheus_content_type}, metrics_page(tree)});
+  };
+  // Without the supervisor's answer, all other metrics are worth having.
+  ask(self_, options_.supervisor, tree_atom_v).then(page, [page](const caf::error&) { page({}); });
+}
+
+std::string http_state::metrics_page(const std::vector<child_info>& tree) const {
+  metrics_->publish(server_->stats());
   auto text = observe::to_prometheus(options_.metrics->collect());
+  text += observe::to_prometheus(to_families(tree));
   if (auto process = observe::read_process_stats())
     text += observe::to_prometheus(*process);
   caf::telemetry::collector::prometheus collector;
   auto of_caf = collector.collect_from(self_->system().metrics());
-  text.append(of_caf.data(), of_caf.size());
-  answer.answer({200, std::string{observe::prometheus_content_type}, std::move(text)});
+  return text.append(of_caf.data(), of_caf.size());
 }
 
 void http_state::services_metrics(const http_request&, http_responder answer) {
@@ -199,44 +283,36 @@ void http_state::services_metrics(const http_request&, http_responder answer) {
     nlohmann::json body = nlohmann::json::object();
     size_t missing = 0;
   };
-  self_->mail(tree_atom_v, call_context{})
-      .request(options_.supervisor, caf::infinite)
-      .then(
-          [this, answer](const std::vector<child_info>& tree) {
-            auto collected = std::make_shared<round>();
-            collected->missing = tree.size();
-            for (auto& child : tree) {
-              auto key = public_name(child.id);
-              auto done = [collected, answer, key](nlohmann::json value) {
-                collected->body[key] = std::move(value);
-                if (--collected->missing == 0)
-                  answer.answer(json_response(collected->body));
-              };
-              self_->mail(stats_atom_v, call_context{}, child.id)
-                  .request(options_.supervisor, caf::infinite)
-                  .then(
-                      [done](const stats_report& report) { done(observe::to_json(report.fields)); },
-                      [done](const caf::error& reason) {
-                        done({{"error", describe(reason)}});
-                      });
-            }
-          },
-          [answer](const caf::error& reason) { answer.answer(to_response(reason)); });
+  auto collect = [this, answer](const std::vector<child_info>& tree) {
+    auto collected = std::make_shared<round>();
+    collected->missing = tree.size();
+    for (auto& child : tree) {
+      auto done = [collected, answer, key = public_name(child.id)](nlohmann::json value) {
+        collected->body[key] = std::move(value);
+        if (--collected->missing == 0)
+          answer.answer(json_response(collected->body));
+      };
+      ask(self_, options_.supervisor, stats_atom_v, child.id)
+          .then([done](const stats_report& report) { done(observe::to_json(report.fields)); },
+                [done](const caf::error& reason) {
+                  done({{"error", describe(without_caf(reason))}});
+                });
+    }
+  };
+  ask(self_, options_.supervisor, tree_atom_v).then(collect, or_error(answer));
 }
 
 // -- administration ----------------------------------------------------------------
 
 void http_state::tree(const http_request&, http_responder answer) {
-  self_->mail(tree_atom_v, call_context{})
-      .request(options_.supervisor, caf::infinite)
+  ask(self_, options_.supervisor, tree_atom_v)
       .then(
           [answer](const std::vector<child_info>& x) { answer.answer(json_response(to_json(x))); },
-          [answer](const caf::error& reason) { answer.answer(to_response(reason)); });
+          or_error(answer));
 }
 
 void http_state::stats(const http_request& request, http_responder answer) {
-  self_->mail(stats_atom_v, call_context{}, child_id(request.param))
-      .request(options_.supervisor, caf::infinite)
+  ask(self_, options_.supervisor, stats_atom_v, child_id(request.param))
       .then(
           [answer](const stats_report& report) {
             auto body = observe::to_json(report.fields);
@@ -248,42 +324,42 @@ void http_state::stats(const http_request& request, http_responder answer) {
             }
             answer.answer(json_response(body));
           },
-          [answer](const caf::error& reason) { answer.answer(to_response(reason)); });
+          or_error(answer));
 }
 
 void http_state::resize_pool(const http_request& request, http_responder answer) {
-  auto wanted = parse_resize_request(request.body);
+  auto wanted = parse_resize_body(request.body);
   if (!wanted) {
     answer.answer(to_response(wanted.error()));
     return;
   }
-  self_->mail(resize_atom_v, call_context{}, std::string{"postgres_pool"}, *wanted)
-      .request(options_.supervisor, caf::infinite)
+  ask(self_, options_.supervisor, resize_atom_v, std::string{"postgres_pool"}, *wanted)
       .then(
           [answer] {
             answer.answer(json_response({{"resized", true}}));
           },
-          [answer](const caf::error& reason) { answer.answer(to_response(reason)); });
+          or_error(answer));
 }
 
 void http_state::holders(const http_request&, http_responder answer) {
-  options_.database.holders(self_).then(
-      [answer](const std::vector<pg_holder>& x) { answer.answer(json_response(to_json(x))); },
-      [answer](const caf::error& reason) { answer.answer(to_response(reason)); });
+  ask(self_, options_.database.actor(), holders_atom_v)
+      .then([answer](const std::vector<pg_holder>& x) { answer.answer(json_response(to_json(x))); },
+            or_error(answer));
 }
 
 void http_state::sql(const http_request& request, http_responder answer) {
-  auto wanted = parse_sql_request(request.body);
+  auto wanted = parse_sql_body(request.body);
   if (!wanted) {
     answer.answer(to_response(wanted.error()));
     return;
   }
-  options_.database.within(wanted->timeout)
-      .as(caller_class::admin)
-      .run(self_, std::move(wanted->statement))
-      .then(
-          [answer](const pg_result& x) { answer.answer(json_response(to_json(x, max_sql_rows))); },
-          [answer](const caf::error& reason) { answer.answer(to_response(reason)); });
+  answer.answer_within(wanted->timeout + 2 * grace);
+  auto context = call_context::within(self_->now(), wanted->timeout);
+  context.caller = caller_class::admin;
+  self_->mail(execute_atom_v, context, std::move(wanted->statement))
+      .request(options_.database.actor(), wanted->timeout + grace)
+      .then([answer](const pg_result& x) { answer.answer(json_response(to_json(x, sql_limits))); },
+            or_error(answer));
 }
 
 void http_state::configuration(const http_request&, http_responder answer) {

@@ -6,16 +6,23 @@
 #include "dbs/messages/health/health.hpp"
 #include "dbs/messages/manager/supervisor.hpp"
 #include "dbs/runtime/caf/loop_actor.hpp"
+#include "dbs/runtime/caf/startup.hpp"
 #include "dbs/runtime/http/router.hpp"
 #include "dbs/runtime/http/server.hpp"
 #include "dbs/runtime/observe/log.hpp"
 #include "dbs/runtime/observe/metrics.hpp"
+#include "dbs/runtime/resilience/backoff.hpp"
 
 #include <atomic>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace dbs {
+
+namespace internal {
+class http_metrics;
+} // namespace internal
 
 /// What the HTTP manager needs; shared by its incarnations.
 struct http_options {
@@ -36,25 +43,42 @@ struct http_options {
 /// health manager's last round, never from a probe of their own.
 ///
 /// TCP is read-only; what is below /v1 needs the Unix socket, whose clients run as
-/// our own user or as root.
+/// our own user or as root. The two listeners are independent: where one cannot
+/// listen, because the port is busy, say, the other serves, and the first is tried
+/// again until it can. The manager is ready when both listen.
+///
+/// Whatever it asks others has a limit, so that neither a manager that hangs nor a
+/// client that leaves makes requests pile up here.
 class http_state {
 public:
   using actor_type = manager_control_actor;
   static inline const char* name = "dbs.http";
 
+  /// How long other managers may take to answer what an HTTP request asks them.
+  static constexpr caf::timespan ask_limit = std::chrono::seconds{2};
+
   http_state(loop_actor<actor_type>* self, http_options options);
+  ~http_state();
 
   actor_type::behavior_type make_behavior();
 
 private:
   using handler = void (http_state::*)(const http_request&, http_responder);
 
+  // -- listeners -----------------------------------------------------------------
+
   void get(const std::string& path, handler what);
   void admin(const std::string& method, const std::string& path, handler what);
+  void add(const std::string& method, const std::string& path, http_handler what);
 
-  caf::error listen();
-  caf::result<void> drain();
+  caf::result<void> start();
+  void listen();
+  caf::error listen_on_port();
+  caf::error listen_on_socket();
+  caf::result<void> drain(const call_context& context);
   health_report health() const;
+
+  // -- routes --------------------------------------------------------------------
 
   void live(const http_request&, http_responder answer);
   void ready(const http_request&, http_responder answer);
@@ -70,19 +94,30 @@ private:
   void sql(const http_request& request, http_responder answer);
   void configuration(const http_request&, http_responder answer);
 
+  /// All metrics as text; those of the children are made from the tree.
+  std::string metrics_page(const std::vector<child_info>& tree) const;
+
   template <class OnHealth>
-  void with_health(http_responder answer, OnHealth on_health);
+  void with_health(const http_responder& answer, OnHealth on_health);
 
   loop_actor<actor_type>* self_;
   http_options options_;
-  /// Registration mistakes are ours; kept until `start` can say so.
-  caf::error broken_;
+  std::unique_ptr<internal::http_metrics> metrics_;
   http_router routes_;
   std::unique_ptr<http_server> server_;
-  bool listening_ = false;
+
+  startup startup_;
+  backoff backoff_;
+  timer_queue::timer_id retry_;
+  /// Why the last attempt to listen failed, in part or altogether.
+  caf::error problem_;
+  bool started_ = false;
+  bool draining_ = false;
+  bool on_port_ = false;
+  bool on_socket_ = false;
 };
 
-/// Spawns the HTTP manager alone.
+/// Spawns the HTTP manager alone. It listens when it is told to start.
 manager_control_actor spawn_http(event_loop& loop, http_options options);
 
 } // namespace dbs

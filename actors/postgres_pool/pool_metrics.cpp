@@ -1,20 +1,14 @@
 #include "dbs/actors/postgres_pool/pool_metrics.hpp"
 
-#include "dbs/messages/error_detail.hpp"
-
-#include <stdexcept>
+#include <chrono>
 
 namespace dbs::internal {
 
 namespace {
 
-/// The names are constants of ours: a refusal is a mistake in this file.
-template <class T>
-T* must(caf::expected<T*> instrument) {
-  if (!instrument)
-    throw std::logic_error(describe(instrument.error()));
-  return *instrument;
-}
+using observe::must;
+
+constexpr caf::timespan window_span = std::chrono::seconds{60};
 
 } // namespace
 
@@ -41,15 +35,18 @@ pool_metrics::pool_metrics(std::shared_ptr<observe::registry> registry, std::str
   leaks_ = gauge("dbs_postgres_pool_leaks", "Sessions held for longer than the leak threshold.");
   utilization_ =
       gauge("dbs_postgres_pool_utilization_ratio", "Active connections per allowed connection.");
+  recent_acquire_.emplace(*acquire_, window_span);
+  recent_query_.emplace(*query_, window_span);
+  recent_hold_.emplace(*hold_, window_span);
 }
 
 void pool_metrics::complete(pool_stats& stats) const {
-  stats.acquire = observe::summarize(acquire_->snapshot());
-  stats.query = observe::summarize(query_->snapshot());
-  stats.hold = observe::summarize(hold_->snapshot());
+  stats.acquire = observe::summarize(recent_acquire_->snapshot());
+  stats.query = observe::summarize(recent_query_->snapshot());
+  stats.hold = observe::summarize(recent_hold_->snapshot());
 }
 
-void pool_metrics::publish(const pool_stats& stats) {
+void pool_metrics::publish(const pool_stats& stats, caf::actor_clock::time_point now) {
   size_->set(stats.pool_size);
   active_->set(stats.active_connections);
   idle_->set(stats.idle);
@@ -61,17 +58,19 @@ void pool_metrics::publish(const pool_stats& stats) {
   leaks_->set(stats.leaks);
   utilization_->set(stats.utilization);
   for (auto& x : stats.counters) {
-    auto& known = counters_[x.name];
-    if (known.counter == nullptr) {
+    auto known = counters_.find(x.name);
+    if (known == counters_.end()) {
       auto labels = label_;
       labels.emplace_back("event", x.name);
-      known.counter = must(registry_->add_counter("dbs_postgres_pool_events_total",
+      auto* counter = must(registry_->add_counter("dbs_postgres_pool_events_total",
                                                   "What happened in the pool, by kind.", labels));
+      known = counters_.emplace(x.name, observe::counter_feed{counter}).first;
     }
-    auto value = static_cast<uint64_t>(std::get<int64_t>(x.value));
-    known.counter->add(value - known.value);
-    known.value = value;
+    known->second.reach(static_cast<uint64_t>(std::get<int64_t>(x.value)));
   }
+  recent_acquire_->advance(now);
+  recent_query_->advance(now);
+  recent_hold_->advance(now);
 }
 
 } // namespace dbs::internal

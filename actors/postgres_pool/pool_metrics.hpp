@@ -2,9 +2,11 @@
 #pragma once
 
 #include "dbs/messages/postgres/pool.hpp"
-#include "dbs/runtime/observe/metrics.hpp"
+#include "dbs/runtime/observe/instruments.hpp"
+#include "dbs/runtime/observe/latency_window.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -19,11 +21,12 @@ public:
   observe::histogram& query() { return *query_; }
   observe::histogram& hold() { return *hold_; }
 
-  /// Fills in the latencies, which the pool's logic does not keep.
+  /// Fills in the latencies of the last one to two minutes, which the pool's logic
+  /// does not keep.
   void complete(pool_stats& stats) const;
 
-  /// Brings gauges and counters up to date.
-  void publish(const pool_stats& stats);
+  /// Brings gauges and counters up to date, and forgets old latencies.
+  void publish(const pool_stats& stats, caf::actor_clock::time_point now);
 
 private:
   std::shared_ptr<observe::registry> registry_;
@@ -42,13 +45,10 @@ private:
   observe::gauge* leaks_;
   observe::gauge* utilization_;
 
-  struct published {
-    observe::counter* counter = nullptr;
-    uint64_t value = 0;
-  };
-
-  /// What of each of the pool's counters is in the registry already.
-  std::unordered_map<std::string, published> counters_;
+  std::optional<observe::latency_window> recent_acquire_;
+  std::optional<observe::latency_window> recent_query_;
+  std::optional<observe::latency_window> recent_hold_;
+  std::unordered_map<std::string, observe::counter_feed> counters_;
 };
 
 } // namespace dbs::internal

@@ -222,7 +222,7 @@ void postgres_pool_state::on_drained() {
 // -- watching ----------------------------------------------------------------------
 
 void postgres_pool_state::tick() {
-  metrics_.publish(report());
+  metrics_.publish(report(), self_->now());
   if (startup_.is_ready() && !probing_)
     probe();
   self_->timers().schedule_after(tick_interval, [this] { tick(); });

@@ -1,5 +1,6 @@
 #include "dbs/actors/redis/redis.hpp"
 
+#include "dbs/actors/redis/internal/redis_metrics.hpp"
 #include "dbs/messages/error_detail.hpp"
 
 #include <hiredis/hiredis.h>
@@ -33,8 +34,14 @@ caf::expected<std::string> pong(caf::expected<redis::reply_ptr> answer) {
 
 } // namespace
 
-redis_state::redis_state(loop_actor<actor_type>* self, redis_settings settings)
-    : self_(self), settings_(std::move(settings)), backoff_(reconnect_delays) {}
+redis_state::redis_state(loop_actor<actor_type>* self, redis_options options)
+    : self_(self), settings_(std::move(options.settings)), registry_(std::move(options.metrics)),
+      metrics_(std::make_unique<internal::redis_metrics>(*registry_)), log_(std::move(options.log)),
+      backoff_(reconnect_delays) {
+  metrics_->up->set(0); // a predecessor may have died while Redis was there
+}
+
+redis_state::~redis_state() = default;
 
 redis_state::actor_type::behavior_type redis_state::make_behavior() {
   return {
@@ -75,7 +82,7 @@ caf::result<std::string> redis_state::ping(const call_context& context) {
     caller->deliver(std::move(refused));
   } else {
     ++running_;
-    ++pings_;
+    metrics_->pings->add();
   }
   return reply<std::string>::pending();
 }
@@ -155,7 +162,7 @@ health_report redis_state::health() const {
       {"ping_ms.last",
        round_trips_ == 0 ? 0.0 : round_trips_ms_[(round_trips_ - 1) % round_trips_ms_.size()]},
       {"response_time_ms.p95", p95_ms()},
-      {"reconnects", std::max<int64_t>(connects_ - 1, 0)},
+      {"reconnects", std::max<int64_t>(internal::total(metrics_->connects) - 1, 0)},
       {"last_error", detail(last_error_).what},
   };
   return result;
@@ -165,12 +172,12 @@ stats_report redis_state::stats() const {
   return {"redis",
           {
               {"connected", connected()},
-              {"pings", pings_},
+              {"pings.sent", internal::total(metrics_->pings)},
               {"pings.running", static_cast<int64_t>(running_)},
-              {"probes.sent", probes_},
-              {"probes.failed", failed_probes_},
-              {"connections.opened", connects_},
-              {"connections.lost", connections_lost_},
+              {"probes.sent", internal::total(metrics_->probes)},
+              {"probes.failed", internal::total(metrics_->failed_probes)},
+              {"connections.opened", internal::total(metrics_->connects)},
+              {"connections.lost", internal::total(metrics_->lost)},
           }};
 }
 
@@ -198,7 +205,7 @@ void redis_state::on_closed(caf::error reason) {
   self_->timers().cancel(probe_timer_);
   misses_ = 0;
   if (std::exchange(proved_, false))
-    ++connections_lost_;
+    metrics_->lost->add();
   on_failure(std::move(reason));
   if (life_ == life::started)
     reconnect_timer_ = self_->timers().schedule_after(backoff_.next(), [this] { connect(); });
@@ -206,7 +213,7 @@ void redis_state::on_closed(caf::error reason) {
 
 void redis_state::probe() {
   auto started = self_->now();
-  ++probes_;
+  metrics_->probes->add();
   auto refused =
       connection_->command({"PING"}, settings_.command_timeout,
                            [this, started](auto answer) { on_probe(started, std::move(answer)); });
@@ -221,7 +228,7 @@ void redis_state::on_probe(time_point started, caf::expected<redis::reply_ptr> a
   if (result) {
     on_pong(std::chrono::duration_cast<caf::timespan>(self_->now() - started));
   } else {
-    ++failed_probes_;
+    metrics_->failed_probes->add();
     auto& reason = result.error();
     if (reason == errc::in_doubt || reason == errc::connection_lost)
       return; // on_closed follows and knows more
@@ -236,12 +243,18 @@ void redis_state::on_probe(time_point started, caf::expected<redis::reply_ptr> a
 }
 
 void redis_state::on_pong(caf::timespan took) {
+  metrics_->probe->record(took);
   round_trips_ms_[round_trips_++ % round_trips_ms_.size()] = to_ms(took);
   misses_ = 0;
   if (!std::exchange(proved_, true)) {
-    ++connects_;
+    metrics_->connects->add();
     backoff_.reset();
   }
+  if (!startup_.is_ready() && was_ready_)
+    log_->log("redis", observe::log_level::info, "redis is back",
+              {{"endpoint", redis::endpoint_name(settings_.target.address)}});
+  was_ready_ = true;
+  metrics_->up->set(1);
   startup_.succeeded();
 }
 
@@ -257,11 +270,17 @@ void redis_state::on_miss(caf::error reason) {
 
 void redis_state::on_failure(caf::error reason) {
   last_error_ = std::move(reason);
+  // The first failure of the start is the supervisor's to tell.
+  if (startup_.is_ready() && life_ == life::started)
+    log_->log("redis", observe::log_level::error, "redis is lost",
+              {{"endpoint", redis::endpoint_name(settings_.target.address)},
+               {"reason", detail(last_error_).what}});
+  metrics_->up->set(0);
   startup_.failed(last_error_);
 }
 
-redis_state::actor_type spawn_redis(event_loop& loop, redis_settings settings) {
-  return spawn_on<redis_state>(loop, std::move(settings));
+redis_state::actor_type spawn_redis(event_loop& loop, redis_options options) {
+  return spawn_on<redis_state>(loop, std::move(options));
 }
 
 } // namespace dbs

@@ -6,6 +6,8 @@
 #include "dbs/messages/redis/redis.hpp"
 #include "dbs/runtime/caf/loop_actor.hpp"
 #include "dbs/runtime/caf/startup.hpp"
+#include "dbs/runtime/observe/log.hpp"
+#include "dbs/runtime/observe/metrics.hpp"
 #include "dbs/runtime/redis/connection.hpp"
 #include "dbs/runtime/resilience/backoff.hpp"
 
@@ -15,6 +17,17 @@
 #include <vector>
 
 namespace dbs {
+
+namespace internal {
+struct redis_metrics;
+} // namespace internal
+
+/// What the Redis manager needs; shared by its incarnations.
+struct redis_options {
+  redis_settings settings;
+  std::shared_ptr<observe::registry> metrics;
+  std::shared_ptr<observe::logger> log;
+};
 
 /// Owns one connection to Redis, which it probes with a PING every second and makes
 /// anew when it breaks or does not answer twice in a row.
@@ -31,7 +44,8 @@ public:
   /// Unanswered probes in a row that end a connection.
   static constexpr uint32_t max_misses = 2;
 
-  redis_state(loop_actor<actor_type>* self, redis_settings settings);
+  redis_state(loop_actor<actor_type>* self, redis_options options);
+  ~redis_state();
 
   actor_type::behavior_type make_behavior();
 
@@ -65,6 +79,10 @@ private:
 
   loop_actor<actor_type>* self_;
   redis_settings settings_;
+  /// Keeps alive what the metrics point into.
+  std::shared_ptr<observe::registry> registry_;
+  std::unique_ptr<internal::redis_metrics> metrics_;
+  std::shared_ptr<observe::logger> log_;
   std::unique_ptr<redis::connection> connection_;
   backoff backoff_;
   timer_queue::timer_id reconnect_timer_;
@@ -74,6 +92,8 @@ private:
   life life_ = life::created;
   /// Ready while the last probe was answered as it should be.
   startup startup_;
+  /// Redis has been there; what follows is a loss or a return.
+  bool was_ready_ = false;
   /// The current connection has answered a probe.
   bool proved_ = false;
   uint32_t misses_ = 0;
@@ -84,17 +104,12 @@ private:
   /// Pings of callers that Redis has not answered.
   size_t running_ = 0;
 
-  int64_t probes_ = 0;
-  int64_t failed_probes_ = 0;
-  int64_t pings_ = 0;
-  int64_t connects_ = 0;
-  int64_t connections_lost_ = 0;
   /// The latest round-trip times of probes, in a ring.
   std::array<double, 64> round_trips_ms_{};
   size_t round_trips_ = 0;
 };
 
 /// Spawns the Redis manager on `loop`. It connects when it is told to start.
-redis_state::actor_type spawn_redis(event_loop& loop, redis_settings settings);
+redis_state::actor_type spawn_redis(event_loop& loop, redis_options options);
 
 } // namespace dbs

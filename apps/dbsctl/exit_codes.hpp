@@ -5,9 +5,12 @@ namespace dbs::ctl {
 
 enum exit_code : int {
   ok = 0,
+  /// What was asked for does not hold, or something other than a node answered.
   failed_check = 1,
   usage = 2,
+  /// Nobody listens, does not answer in time, or runs as a user who is not trusted.
   cannot_reach = 3,
+  /// The node answered with an error.
   refused = 4,
   unhealthy = 10,
 };

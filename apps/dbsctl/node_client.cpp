@@ -1,12 +1,19 @@
 #include "node_client.hpp"
 
+#include "trust.hpp"
+
 #include "dbs/messages/error_detail.hpp"
 
-#include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
+#include <fmt/core.h>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
 
 namespace dbs::ctl {
 
@@ -20,22 +27,45 @@ using socket_stream = beast::basic_stream<boost::asio::local::stream_protocol>;
 /// Answers of a node are bounded; this only guards against something else there.
 constexpr uint64_t max_answer_bytes = uint64_t{256} << 20;
 
-} // namespace
-
-caf::expected<node_answer> node_client::get(const std::string& target) const {
-  return ask("GET", target, {});
+/// True if something was read that is not HTTP; a closed connection is none of that.
+bool is_not_http(beast::error_code problem) {
+  return problem && problem != http::error::end_of_stream &&
+         problem != http::error::partial_message &&
+         problem.category() == beast::error_code{http::error::end_of_stream}.category();
 }
 
-caf::expected<node_answer> node_client::post(const std::string& target,
-                                             const nlohmann::json& body) const {
-  return ask("POST", target, body.dump());
+/// Empty if the listener may be trusted.
+caf::error check_peer(int fd, const std::string& socket, bool named) {
+  ucred peer{};
+  socklen_t size = sizeof(peer);
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+    return fail(errc::forbidden, "cannot tell who listens at " + socket);
+  if (!is_trusted(peer.uid, ::geteuid(), named))
+    return fail(errc::forbidden, fmt::format("whoever listens at {} runs as user {}, not as you; "
+                                             "nothing was sent",
+                                             socket, peer.uid));
+  return {};
+}
+
+} // namespace
+
+caf::expected<node_answer> node_client::get(const std::string& target,
+                                            caf::timespan timeout) const {
+  return ask("GET", target, {}, timeout);
+}
+
+caf::expected<node_answer> node_client::post(const std::string& target, const nlohmann::json& body,
+                                             caf::timespan timeout) const {
+  // Arguments of a shell need not be UTF-8, which JSON must be.
+  return ask("POST", target, body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
+             timeout);
 }
 
 caf::expected<node_answer> node_client::ask(const char* method, const std::string& target,
-                                            const std::string& body) const {
+                                            const std::string& body, caf::timespan timeout) const {
   boost::asio::io_context io;
   socket_stream stream{io};
-  stream.expires_after(timeout_);
+  stream.expires_after(timeout);
   http::request<http::string_body> request{http::string_to_verb(method), target, 11};
   request.set(http::field::host, "localhost");
   request.set(http::field::content_type, "application/json");
@@ -46,6 +76,7 @@ caf::expected<node_answer> node_client::ask(const char* method, const std::strin
   answer.body_limit(max_answer_bytes);
   beast::flat_buffer buffer;
   beast::error_code problem;
+  caf::error not_trusted;
   // Only asynchronous operations of a Beast stream obey its timeout.
   auto then = [&problem](auto next) {
     return [&problem, next](beast::error_code ec, auto&&...) {
@@ -54,22 +85,36 @@ caf::expected<node_answer> node_client::ask(const char* method, const std::strin
         next();
     };
   };
+  auto unreachable = [this](const std::string& why) {
+    return fail(errc::peer_unavailable, "cannot reach a node at " + socket_ + ": " + why);
+  };
   try {
     stream.async_connect(
         socket_stream::endpoint_type{socket_}, then([&] {
+          not_trusted = check_peer(stream.socket().native_handle(), socket_, named_);
+          if (not_trusted)
+            return;
           http::async_write(stream, request,
                             then([&] { http::async_read(stream, buffer, answer, then([] {})); }));
         }));
     io.run();
   } catch (const std::exception& e) {
-    return fail(errc::peer_unavailable, "cannot reach a node at " + socket_ + ": " + e.what());
+    return unreachable(e.what());
   }
+  if (not_trusted)
+    return not_trusted;
+  if (problem == beast::error::timeout)
+    return unreachable(
+        fmt::format("no answer within {} ms",
+                    std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count()));
+  if (is_not_http(problem))
+    return fail(errc::protocol_error,
+                "what listens at " + socket_ + " is no node: " + problem.message());
   if (problem)
-    return fail(errc::peer_unavailable,
-                "cannot reach a node at " + socket_ + ": " + problem.message());
+    return unreachable(problem.message());
   auto parsed = nlohmann::json::parse(answer.get().body(), nullptr, false);
-  if (parsed.is_discarded())
-    return fail(errc::protocol_error, "the node's answer is no JSON");
+  if (!parsed.is_structured())
+    return fail(errc::protocol_error, "what listens at " + socket_ + " is no node: no JSON");
   return node_answer{answer.get().result_int(), std::move(parsed)};
 }
 

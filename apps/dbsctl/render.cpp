@@ -1,5 +1,7 @@
 #include "render.hpp"
 
+#include "terminal.hpp"
+
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -12,16 +14,14 @@ namespace {
 using table = std::vector<std::vector<std::string>>;
 
 std::string text(const nlohmann::json& x) {
-  if (x.is_string())
-    return x.get<std::string>();
   if (x.is_null())
     return "-";
-  return x.dump();
+  return printable(x.is_string() ? x.get<std::string>() : x.dump());
 }
 
 void flatten(const nlohmann::json& x, const std::string& name, table& out) {
   if (!x.is_object()) {
-    out.push_back({name, text(x)});
+    out.push_back({printable(name), text(x)});
     return;
   }
   for (auto& [key, value] : x.items())
@@ -33,14 +33,14 @@ std::string align(const table& rows) {
   for (auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
     for (size_t i = 0; i < row.size(); ++i)
-      widths[i] = std::max(widths[i], row[i].size());
+      widths[i] = std::max(widths[i], width(row[i]));
   }
   std::string result;
   for (auto& row : rows) {
     for (size_t i = 0; i < row.size(); ++i) {
       result += row[i];
       if (i + 1 < row.size())
-        result.append(widths[i] - row[i].size() + 2, ' ');
+        result.append(widths[i] - width(row[i]) + 2, ' ');
     }
     result += '\n';
   }
@@ -73,6 +73,20 @@ std::string render(const nlohmann::json& value) {
     flatten(value, {}, rows);
   }
   return align(rows);
+}
+
+std::string render_dependencies(const nlohmann::json& children, bool as_dot) {
+  std::string edges;
+  for (auto& child : children)
+    for (auto& dependency : child["dependencies"])
+      edges += fmt::format("{}{} -> {}{}\n", as_dot ? "  " : "", text(child["id"]),
+                           text(dependency), as_dot ? ";" : "");
+  if (!as_dot)
+    return edges;
+  std::string nodes;
+  for (auto& child : children)
+    nodes += fmt::format("  {};\n", text(child["id"]));
+  return fmt::format("digraph services {{\n{}{}}}\n", nodes, edges);
 }
 
 std::string render_rows(const nlohmann::json& columns, const nlohmann::json& rows) {

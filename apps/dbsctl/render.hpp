@@ -10,6 +10,9 @@ namespace dbs::ctl {
 /// "a.b  value" lines, aligned; arrays of objects become tables.
 std::string render(const nlohmann::json& value);
 
+/// Who depends on whom: "health -> postgres_pool" lines, or a graph for Graphviz.
+std::string render_dependencies(const nlohmann::json& children, bool as_dot);
+
 /// A result set as a table with a header line.
 std::string render_rows(const nlohmann::json& columns, const nlohmann::json& rows);
 

@@ -10,7 +10,8 @@ namespace dbs {
 /// What the last round of asking every manager has found.
 struct services_health {
   health_status overall = health_status::unhealthy;
-  /// True once every manager has been ready and a round has begun after that.
+  /// True if every manager has been ready since the start, and the round has found no
+  /// critical component unhealthy.
   bool ready = false;
   /// One report per manager, in start order.
   std::vector<health_report> components;

@@ -146,6 +146,7 @@ struct pool_stats {
   uint32_t leases = 0;
   /// Leases held for longer than the leak threshold.
   uint32_t leaks = 0;
+  /// Of the last one to two minutes.
   latency_summary acquire;
   latency_summary query;
   latency_summary hold;

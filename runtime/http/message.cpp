@@ -27,7 +27,8 @@ http_response http_error(unsigned status, std::string_view code, std::string_vie
 }
 
 struct http_responder::state {
-  explicit state(std::function<void(http_response)> fn) : deliver(std::move(fn)) {}
+  state(std::function<void(http_response)> deliver_fn, std::function<void(caf::timespan)> grant_fn)
+      : deliver(std::move(deliver_fn)), grant(std::move(grant_fn)) {}
   state(const state&) = delete;
   state& operator=(const state&) = delete;
 
@@ -37,14 +38,21 @@ struct http_responder::state {
   }
 
   std::function<void(http_response)> deliver;
+  std::function<void(caf::timespan)> grant;
 };
 
-http_responder::http_responder(std::function<void(http_response)> deliver)
-    : state_(std::make_shared<state>(std::move(deliver))) {}
+http_responder::http_responder(std::function<void(http_response)> deliver,
+                               std::function<void(caf::timespan)> grant)
+    : state_(std::make_shared<state>(std::move(deliver), std::move(grant))) {}
 
 void http_responder::answer(http_response response) const {
   if (auto deliver = std::exchange(state_->deliver, nullptr))
     deliver(std::move(response));
+}
+
+void http_responder::answer_within(caf::timespan limit) const {
+  if (state_->deliver && state_->grant)
+    state_->grant(limit);
 }
 
 bool http_responder::answered() const noexcept {

@@ -1,6 +1,8 @@
 // Requests, responses, and the promise to answer.
 #pragma once
 
+#include <caf/timespan.hpp>
+
 #include <functional>
 #include <memory>
 #include <optional>
@@ -59,9 +61,15 @@ http_response http_error(unsigned status, std::string_view code, std::string_vie
 class http_responder {
 public:
   /// @param deliver is called at most once.
-  explicit http_responder(std::function<void(http_response)> deliver);
+  /// @param grant bounds, from now on, how long the answer may take.
+  explicit http_responder(std::function<void(http_response)> deliver,
+                          std::function<void(caf::timespan)> grant = nullptr);
 
   void answer(http_response response) const;
+
+  /// Gives this request `limit` from now on instead of the server's
+  /// `answer_timeout`. Nothing happens once it is answered.
+  void answer_within(caf::timespan limit) const;
 
   bool answered() const noexcept;
 

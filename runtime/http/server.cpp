@@ -61,7 +61,7 @@ caf::expected<uint16_t> http_server::listen_tcp(const std::string& address, uint
   };
   if (impl_->stopped())
     return fail(errc::draining, "the HTTP server is stopped");
-  auto host = boost::asio::ip::make_address(address, ec);
+  auto host = boost::asio::ip::make_address(address == "localhost" ? "127.0.0.1" : address, ec);
   if (ec)
     return refuse();
   tcp::endpoint endpoint{host, port};

@@ -27,8 +27,11 @@ class io_context;
 namespace dbs {
 
 struct http_server_options {
-  /// Further clients are answered with 503.
+  /// Over TCP. Further clients are answered with 503.
   uint32_t max_connections = 256;
+  /// Over Unix sockets, counted apart: whoever fills the port must not lock
+  /// administration out.
+  uint32_t max_unix_connections = 32;
   /// Of the request line and the headers together; more is answered with 431.
   uint32_t max_header_bytes = 8192;
   /// More is answered with 413.
@@ -40,7 +43,8 @@ struct http_server_options {
   /// From the first byte of a request to its last, however slowly they come (408),
   /// and the same for sending an answer.
   caf::timespan request_timeout = std::chrono::seconds{10};
-  /// How long the handler may take (503).
+  /// How long the handler may take (503), unless it asks for more itself: see
+  /// `http_responder::answer_within`.
   caf::timespan answer_timeout = std::chrono::seconds{30};
   /// How long a connection may stay open between requests.
   caf::timespan idle_timeout = std::chrono::seconds{60};
@@ -77,7 +81,8 @@ public:
   http_server(const http_server&) = delete;
   http_server& operator=(const http_server&) = delete;
 
-  /// Listens at a numeric address; port 0 takes a free one. Returns the port.
+  /// Listens at a numeric address, or at "localhost", which is 127.0.0.1 and is not
+  /// looked up; port 0 takes a free one. Returns the port.
   /// `config_invalid` names the address that cannot be used.
   caf::expected<uint16_t> listen_tcp(const std::string& address, uint16_t port);
 
@@ -87,7 +92,8 @@ public:
   caf::error listen_unix(const std::string& path);
 
   /// Serves a connected Unix stream socket, whose ownership it takes, as if it had
-  /// been accepted.
+  /// been accepted: for hosts that accept by themselves, and for tests that need
+  /// no file.
   caf::error adopt(int fd);
 
   /// Accepts nothing more, closes idle connections, and lets the others finish

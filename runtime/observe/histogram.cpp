@@ -124,6 +124,29 @@ void histogram_snapshot::merge(const histogram_snapshot& other) {
   clamped_high_ += other.clamped_high_;
 }
 
+histogram_snapshot histogram_snapshot::since(const histogram_snapshot& earlier) const {
+  if (earlier.count_ == 0)
+    return *this;
+  histogram_snapshot result;
+  if (count_ == earlier.count_)
+    return result;
+  result.buckets_.resize(layout::size);
+  size_t last = 0;
+  for (size_t i = 0; i < layout::size; ++i) {
+    auto n = buckets_[i] - earlier.buckets_[i];
+    result.buckets_[i] = n;
+    result.count_ += n;
+    if (n > 0)
+      last = i;
+  }
+  // Sums and buckets are not read at one moment; later snapshots set that right.
+  result.sum_ = sum_ > earlier.sum_ ? sum_ - earlier.sum_ : 0;
+  result.max_ = max_ > earlier.max_ ? max_ : std::min(layout::middle(last), max_);
+  result.clamped_low_ = clamped_low_ - earlier.clamped_low_;
+  result.clamped_high_ = clamped_high_ - earlier.clamped_high_;
+  return result;
+}
+
 latency_summary summarize(const histogram_snapshot& snapshot) {
   latency_summary result;
   result.count = snapshot.count();

@@ -80,6 +80,10 @@ public:
   /// recorded the values of both.
   void merge(const histogram_snapshot& other);
 
+  /// What was recorded after `earlier`, a former snapshot of the same histogram. Its
+  /// maximum is exact if it is the highest so far, else within 1 %.
+  histogram_snapshot since(const histogram_snapshot& earlier) const;
+
   friend bool operator==(const histogram_snapshot&, const histogram_snapshot&) = default;
 
 private:

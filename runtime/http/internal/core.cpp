@@ -20,7 +20,7 @@ core::core(boost::asio::io_context& loop, timer_queue& queue, http_server_option
 core::~core() = default;
 
 void core::add(socket_type socket, bool over_unix_socket) {
-  auto full = sessions_.size() - rejecting_ >= options.max_connections;
+  auto full = is_full(over_unix_socket);
   if (full) {
     ++stats.rejected;
     if (rejecting_ >= max_rejecting)
@@ -29,6 +29,7 @@ void core::add(socket_type socket, bool over_unix_socket) {
   } else {
     ++stats.accepted;
     ++stats.active;
+    unix_active_ += over_unix_socket ? 1 : 0;
   }
   auto fresh =
       std::make_shared<session>(shared_from_this(), std::move(socket), over_unix_socket, full);
@@ -36,14 +37,21 @@ void core::add(socket_type socket, bool over_unix_socket) {
   fresh->start();
 }
 
+bool core::is_full(bool over_unix_socket) const noexcept {
+  return over_unix_socket ? unix_active_ >= options.max_unix_connections
+                          : stats.active - unix_active_ >= options.max_connections;
+}
+
 void core::remove(session& which) {
   auto i = sessions_.find(&which);
   if (i == sessions_.end())
     return;
-  if (which.rejected())
+  if (which.rejected()) {
     --rejecting_;
-  else
+  } else {
     --stats.active;
+    unix_active_ -= which.over_unix_socket() ? 1 : 0;
+  }
   sessions_.erase(i);
   check_drained();
 }
@@ -75,6 +83,7 @@ void core::close() {
     value->close();
   stats.active = 0;
   rejecting_ = 0;
+  unix_active_ = 0;
   forget_functions();
 }
 

@@ -69,6 +69,8 @@ private:
     core& owner;
   };
 
+  bool is_full(bool over_unix_socket) const noexcept;
+
   void check_drained();
 
   /// After `close`: what the user's functions hold goes as soon as none of them is
@@ -78,6 +80,8 @@ private:
   std::unordered_map<session*, std::shared_ptr<session>> sessions_;
   /// How many of the sessions are only there to be told 503.
   size_t rejecting_ = 0;
+  /// How many of the others came through a Unix socket.
+  size_t unix_active_ = 0;
   std::function<void()> on_drained_;
   unsigned depth_ = 0;
 };

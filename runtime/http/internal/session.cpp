@@ -250,7 +250,11 @@ void session::dispatch() {
     if (auto self = weak.lock())
       self->answer(serial, std::move(response));
   };
-  http_responder responder{deliver};
+  auto grant = [weak = weak_from_this(), serial = serial_](caf::timespan limit) {
+    if (auto self = weak.lock(); self && self->phase_ == phase::handling && self->serial_ == serial)
+      self->enter_phase(phase::handling, limit);
+  };
+  http_responder responder{deliver, grant};
   try {
     core_->handler(std::move(request), responder);
   } catch (...) {

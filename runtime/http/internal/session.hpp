@@ -39,6 +39,8 @@ public:
   /// True if this client only gets 503.
   bool rejected() const noexcept { return rejected_; }
 
+  bool over_unix_socket() const noexcept { return over_unix_socket_; }
+
 private:
   using error_code = boost::system::error_code;
   using parser_type = boost::beast::http::request_parser<boost::beast::http::string_body>;

@@ -1,97 +1,53 @@
 // dbsd and dbsctl as a user runs them.
+#include "integration/apps/node.hpp"
+
 #include "dbs/testing/eventually.hpp"
-#include "dbs/testing/servers/temporary_directory.hpp"
+#include "dbs/testing/servers/private_postgres.hpp"
+#include "dbs/testing/servers/private_redis.hpp"
 
-#include <catch2/catch_test_macros.hpp>
-#include <nlohmann/json.hpp>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
-#include <sys/wait.h>
-#include <unistd.h>
+#include <memory>
 
-#include <array>
-#include <csignal>
-#include <cstdio>
-#include <string>
-#include <vector>
-
+using namespace dbs::tests;
 using namespace std::chrono_literals;
 
 namespace {
 
-struct outcome {
-  int exit_code = -1;
-  std::string output;
-};
-
-/// Runs a shell command and returns what it printed on both streams.
-outcome run(const std::string& command) {
-  outcome result;
-  auto* pipe = popen((command + " 2>&1").c_str(), "r");
-  std::array<char, 4096> buffer{};
-  while (auto n = std::fread(buffer.data(), 1, buffer.size(), pipe))
-    result.output.append(buffer.data(), n);
-  auto status = pclose(pipe);
-  if (WIFEXITED(status))
-    result.exit_code = WEXITSTATUS(status);
+/// One development node for all tests of this process that only look at it.
+node& shared_node() {
+  static node result{{"--dev"}};
+  REQUIRE(result.ctl("wait --ready --timeout 60s").exit_code == 0);
   return result;
 }
 
-const std::string bin = DBS_BIN_DIR;
-
-/// A development node of one's own.
-class node {
-public:
-  node() {
-    pid_ = fork();
-    if (pid_ == 0) {
-      auto program = bin + "/dbsd";
-      auto setting = "http.socket=" + socket();
-      execl(program.c_str(), "dbsd", "--dev", "--set", setting.c_str(), nullptr);
-      _exit(127);
-    }
-  }
-
-  ~node() {
-    if (pid_ > 0)
-      stop();
-  }
-
-  int stop() {
-    ::kill(pid_, SIGTERM);
-    int status = 0;
-    waitpid(pid_, &status, 0);
-    pid_ = -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-
-  std::string socket() const { return (directory_.path() / "node.sock").string(); }
-
-  outcome ctl(const std::string& arguments) const {
-    return run(bin + "/dbsctl --socket " + socket() + " " + arguments);
-  }
-
-  nlohmann::json json(const std::string& arguments) const {
-    auto result = ctl("--json " + arguments);
-    INFO(result.output);
-    REQUIRE(result.exit_code == 0);
-    return nlohmann::json::parse(result.output);
-  }
-
-private:
-  dbs::testing::temporary_directory directory_{"programs"};
-  pid_t pid_ = -1;
-};
+bool is_free(uint16_t port) {
+  auto fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  auto result = ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+  ::close(fd);
+  return result;
+}
 
 } // namespace
 
-TEST_CASE("a development node is operated with dbsctl and watched over HTTP") {
-  node n;
-  REQUIRE(n.ctl("wait --ready --timeout 60s").exit_code == 0);
+// -- a development node ------------------------------------------------------------
 
+TEST_CASE("a development node is healthy, and all its children are up") {
+  auto& n = shared_node();
   CHECK(n.json("health")["overall"]["status"] == "healthy");
-  auto tree = n.json("tree");
-  CHECK(tree["children"][0]["state"] == "up");
+  for (auto& child : n.json("tree")["children"])
+    CHECK(child["state"] == "up");
+}
 
+TEST_CASE("the pool of a running node is watched and resized") {
+  auto& n = shared_node();
   auto stats = n.json("stats pool");
   for (auto key : {"active_connections", "pool_size", "overflow", "utilization"})
     CHECK(stats.contains(key));
@@ -99,56 +55,90 @@ TEST_CASE("a development node is operated with dbsctl and watched over HTTP") {
   CHECK(n.json("stats pool")["pool_size"] == 7);
   CHECK(n.ctl("pool resize 0").exit_code == 4);
   CHECK(n.json("pool holders").empty());
+}
 
+TEST_CASE("statements run through a node") {
+  auto& n = shared_node();
   auto rows = n.json("sql 'select 6 * $1::int as x' 7");
   CHECK(rows["columns"] == nlohmann::json{"x"});
   CHECK(rows["rows"] == nlohmann::json::array({nlohmann::json::array({42})}));
   auto refused = n.ctl("sql 'select nonsense'");
   CHECK(refused.exit_code == 4);
-  CHECK(refused.output.find("42703") != std::string::npos);
+  CHECK(refused.says("42703"));
+}
 
-  auto config = n.json("config show --node");
+TEST_CASE("a node shows its configuration without secrets") {
+  auto config = shared_node().json("config show --node");
   CHECK(config["database"]["password"] == "");
   CHECK(config["cache"]["l1_size"] == 1000);
+}
 
-  auto port = n.json("stats http")["port"].get<int>();
-  auto url = "http://127.0.0.1:" + std::to_string(port);
-  auto get = [&url](const std::string& path) {
-    auto answer = run("curl -fsS " + url + path);
-    INFO(path << ": " << answer.output);
-    REQUIRE(answer.exit_code == 0);
-    return answer.output;
-  };
-  CHECK(nlohmann::json::parse(get("/health/database-services"))["overall"]["status"] == "healthy");
-  auto database = nlohmann::json::parse(get("/health/database"));
+TEST_CASE("the runbook's health checks work over HTTP") {
+  auto& n = shared_node();
+  auto services = nlohmann::json::parse(n.get("/health/database-services"));
+  CHECK(services["overall"]["status"] == "healthy");
+  auto database = nlohmann::json::parse(n.get("/health/database"));
   CHECK(database["status"] == "healthy");
   CHECK(database["avg_response_time_ms"].is_number());
   CHECK(database["response_time_ms"]["p95"].is_number());
-  get("/health/live");
-  get("/health/ready");
-  auto metrics = get("/metrics");
-  for (auto name : {"dbs_postgres_pool_query_seconds_count", "dbs_postgres_pool_idle_connections",
+  CHECK(database["response_time_ms"]["max"].is_number());
+  n.get("/health/live");
+  n.get("/health/ready");
+}
+
+TEST_CASE("the runbook's metrics are there, for programs and for Prometheus") {
+  auto& n = shared_node();
+  auto metrics = n.get("/metrics");
+  for (auto name : {"dbs_postgres_pool_query_seconds_count", "dbs_redis_up 1",
                     "process_resident_memory_bytes", "caf_system_running_actors"})
     CHECK(metrics.find(name) != std::string::npos);
-  auto json = nlohmann::json::parse(get("/metrics/database-services"));
+  auto json = nlohmann::json::parse(n.get("/metrics/database-services"));
   CHECK(json["database"]["pool"]["utilization"].is_number());
   CHECK(json["database"]["response_time_ms"]["p95"].is_number());
-  // administration is not for TCP
-  CHECK(run("curl -s -o /dev/null -w '%{http_code}' " + url + "/v1/tree").output == "403");
+}
 
+TEST_CASE("administration is not for TCP") {
+  CHECK(status_of(shared_node().url() + "/v1/tree") == "403");
+}
+
+TEST_CASE("a node ends in order when it is told to") {
+  node n{{"--dev"}};
+  REQUIRE(n.ctl("wait --ready --timeout 60s").exit_code == 0);
   CHECK(n.stop() == 0);
   CHECK(n.ctl("health").exit_code == 3);
 }
+
+// -- a node on servers of others ---------------------------------------------------
+
+TEST_CASE("a node whose PostgreSQL is away answers at port 8000, and becomes ready by itself") {
+  if (!is_free(8000))
+    SKIP("port 8000, the default, is taken on this machine");
+  dbs::testing::private_postgres postgres;
+  dbs::testing::private_redis redis;
+  postgres.stop();
+  node n{{"--set", "log.level=off"},
+         {"DATABASE_URL=" + postgres.url(), "REDIS_URL=" + redis.url()}};
+  const std::string ready = "http://localhost:8000/health/ready";
+  REQUIRE(dbs::testing::eventually([&] { return status_of(ready) == "503"; }, 30s, 50ms));
+  CHECK(run("curl -s " + ready).says("connection refused"));
+  CHECK(status_of("http://localhost:8000/health/live") == "200");
+  CHECK(n.ctl("wait --ready --timeout 300ms").exit_code == 1);
+  postgres.start();
+  CHECK(n.ctl("wait --ready --timeout 60s").exit_code == 0);
+  CHECK(status_of(ready) == "200");
+}
+
+// -- configuration and usage -------------------------------------------------------
 
 TEST_CASE("bad configuration is refused with the variable's name") {
   auto dbsd = bin + "/dbsd --check-config";
   auto bad =
       run("env DATABASE_URL=postgresql://h/d REDIS_URL=redis://h DATABASE_POOL_SIZE=abc " + dbsd);
   CHECK(bad.exit_code == 2);
-  CHECK(bad.output.find("DATABASE_POOL_SIZE") != std::string::npos);
+  CHECK(bad.says("DATABASE_POOL_SIZE"));
   auto missing = run("env -u DATABASE_URL -u REDIS_URL " + dbsd);
   CHECK(missing.exit_code == 2);
-  CHECK(missing.output.find("DATABASE_URL") != std::string::npos);
+  CHECK(missing.says("DATABASE_URL"));
   auto good = run("env DATABASE_URL=postgresql+asyncpg://u:p@h:5432/d REDIS_URL=redis://h:6379/0 " +
                   dbsd + " --mode async_modern");
   INFO(good.output);
@@ -174,7 +164,6 @@ TEST_CASE("config show prints this shell's settings without its secrets") {
 }
 
 TEST_CASE("wrong usage ends with its own exit code") {
-  CHECK(run(bin + "/dbsctl frobnicate").exit_code == 2);
   CHECK(run(bin + "/dbsd --frobnicate").exit_code == 2);
   CHECK(run(bin + "/dbsctl --help").exit_code == 0);
 }

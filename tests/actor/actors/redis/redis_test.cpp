@@ -15,11 +15,19 @@ using namespace std::chrono_literals;
 
 namespace {
 
+std::shared_ptr<observe::logger> make_log(std::string& lines) {
+  observe::logger_options options;
+  options.sink = [&lines](std::string_view line) { lines += line; };
+  auto result = observe::logger::make({}, options);
+  REQUIRE(result);
+  return std::move(*result);
+}
+
 struct fixture : testing::actor_fixture {
   fixture() { settings.target.address = {"127.0.0.1", peer.port()}; }
 
   testing::pending_answer<void> start() {
-    redis = track(spawn_redis(loop(), settings));
+    redis = track(spawn_redis(loop(), {settings, metrics, log}));
     return request<void>(redis, start_atom_v, call_context{});
   }
 
@@ -64,8 +72,21 @@ struct fixture : testing::actor_fixture {
     return until([this, verb, count] { return peer.received(verb) == count; });
   }
 
+  /// The value of one of the manager's metrics.
+  template <class T>
+  T metric(const std::string& name) {
+    for (auto& x : metrics->collect())
+      if (x.name == name)
+        return std::get<T>(x.series.at(0).value);
+    FAIL("no metric " << name);
+    return {};
+  }
+
   scripted_redis peer{loop().io()};
   redis_settings settings;
+  std::shared_ptr<observe::registry> metrics = std::make_shared<observe::registry>();
+  std::string logged;
+  std::shared_ptr<observe::logger> log = make_log(logged);
   redis_state::actor_type redis;
 };
 
@@ -278,7 +299,7 @@ TEST_CASE_METHOD(fixture, "a ping is answered by its deadline") {
 }
 
 TEST_CASE_METHOD(fixture, "a ping before the start is not ready") {
-  redis = track(spawn_redis(loop(), settings));
+  redis = track(spawn_redis(loop(), {settings, metrics, log}));
   CHECK(ask<std::string>(redis, ping_atom_v, call_context{}).error() == errc::not_ready);
   CHECK(peer.accepted() == 0);
 }
@@ -344,7 +365,44 @@ TEST_CASE_METHOD(fixture, "the manager's death answers what is pending and close
 }
 
 TEST_CASE_METHOD(fixture, "redis has no size to change") {
-  redis = track(spawn_redis(loop(), settings));
+  redis = track(spawn_redis(loop(), {settings, metrics, log}));
   auto answer = ask<void>(redis, resize_atom_v, call_context{}, resize_request{"pool_size", 3});
   CHECK(answer.error() == errc::invalid_argument);
+}
+
+TEST_CASE_METHOD(fixture, "spawn_each_manager_alone: redis") {
+  start_and_wait();
+  CHECK(ask<void>(redis, ready_atom_v, call_context{}));
+  CHECK(health().status == health_status::healthy);
+}
+
+TEST_CASE_METHOD(fixture, "losing Redis, and its return, is logged once each") {
+  start_and_wait();
+  CHECK(logged.empty());
+  CHECK(metric<double>("dbs_redis_up") == 1);
+  peer.stop();
+  REQUIRE(until([this] { return health().status == health_status::unhealthy; }));
+  CHECK(metric<double>("dbs_redis_up") == 0);
+  CHECK(logged.find("redis is lost") != std::string::npos);
+  CHECK(logged.find("redis is back") == std::string::npos);
+  peer.listen();
+  advance(1s);
+  REQUIRE(until_healthy());
+  CHECK(metric<double>("dbs_redis_up") == 1);
+  CHECK(logged.find("redis is lost") == logged.rfind("redis is lost"));
+  CHECK(logged.find("redis is back") != std::string::npos);
+}
+
+TEST_CASE_METHOD(fixture, "what the manager does is counted, over its restarts") {
+  start_and_wait();
+  auto answer = ping();
+  REQUIRE(until([&] { return answer.answered(); }));
+  CHECK(metric<uint64_t>("dbs_redis_pings_total") == 1);
+  CHECK(metric<uint64_t>("dbs_redis_probes_total") == 1);
+  CHECK(metric<uint64_t>("dbs_redis_connections_opened_total") == 1);
+  CHECK(metric<observe::histogram_snapshot>("dbs_redis_probe_seconds").count() == 1);
+  caf::anon_send_exit(redis, caf::exit_reason::kill);
+  run();
+  start_and_wait();
+  CHECK(metric<uint64_t>("dbs_redis_connections_opened_total") == 2);
 }

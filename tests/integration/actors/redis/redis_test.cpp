@@ -2,6 +2,7 @@
 
 #include "dbs/messages/error_detail.hpp"
 #include "dbs/testing/eventually.hpp"
+#include "dbs/testing/fixture/silent_logger.hpp"
 #include "dbs/testing/servers/private_redis.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -41,7 +42,8 @@ struct fixture {
   }
 
   caf::expected<void> start() {
-    redis = spawn_redis(loop, settings);
+    redis = spawn_redis(
+        loop, {settings, std::make_shared<observe::registry>(), testing::make_silent_logger()});
     return ask<void>(start_atom_v, call_context{});
   }
 

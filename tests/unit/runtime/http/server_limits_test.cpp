@@ -78,6 +78,26 @@ TEST_CASE("a client that does not close after its last answer is dropped", "[htt
   CHECK(f.timers.size() == 0);
 }
 
+TEST_CASE("a handler may ask for more time, or for less", "[http]") {
+  fixture f;
+  f.options.answer_timeout = 30s;
+  auto slow = f.connect_tcp();
+  slow.send(get("/later"));
+  REQUIRE(f.until([&] { return f.pending.size() == 1; }));
+  f.pending[0].answer_within(60s);
+  f.advance(59s);
+  f.pending[0].answer({200, "text/plain", "at last"});
+  CHECK(f.wait_answer(slow).body == "at last");
+  // what is answered needs no time any more
+  f.pending[0].answer_within(1s);
+
+  slow.send(get("/later"));
+  REQUIRE(f.until([&] { return f.pending.size() == 2; }));
+  f.pending[1].answer_within(1s);
+  f.advance(1s);
+  CHECK(is_error(f.wait_answer(slow), 503, "answer_timeout"));
+}
+
 // -- bounds ----------------------------------------------------------------------
 
 TEST_CASE("too many connections are answered with 503", "[http]") {
@@ -102,6 +122,25 @@ TEST_CASE("too many connections are answered with 503", "[http]") {
   REQUIRE(f.until([&] { return f.server().stats().active == 1; }));
   auto d = f.connect_tcp();
   CHECK(f.ask(d, get("/hello")).status == 200);
+}
+
+TEST_CASE("clients over TCP and over Unix sockets do not take each other's places", "[http]") {
+  fixture f;
+  f.options.max_connections = 1;
+  f.options.max_unix_connections = 1;
+  auto tcp = f.connect_tcp();
+  CHECK(f.ask(tcp, get("/hello")).status == 200);
+  auto local = f.connect_pair();
+  CHECK(f.ask(local, get("/hello")).status == 200);
+  auto one_more_tcp = f.connect_tcp();
+  CHECK(is_error(f.wait_answer(one_more_tcp), 503, "overloaded"));
+  auto one_more_local = f.connect_pair();
+  CHECK(is_error(f.wait_answer(one_more_local), 503, "overloaded"));
+  // a place that is left is free again, for its own kind
+  local.leave();
+  REQUIRE(f.until([&] { return f.server().stats().active == 1; }));
+  auto next_local = f.connect_pair();
+  CHECK(f.ask(next_local, get("/hello")).status == 200);
 }
 
 TEST_CASE("even clients that are turned away are bounded", "[http]") {

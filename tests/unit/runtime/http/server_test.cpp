@@ -286,3 +286,12 @@ TEST_CASE("a client that never stops sending is cut off", "[http]") {
   std::string noise(16'384, 'x');
   CHECK(f.until([&] { return !c.try_send(noise) || f.server().stats().active == 0; }));
 }
+
+TEST_CASE("localhost is an address, though it is not numeric", "[http]") {
+  fixture f;
+  auto port = f.server().listen_tcp("localhost", 0);
+  REQUIRE(port);
+  f.port = *port;
+  auto c = f.connect_tcp();
+  CHECK(f.ask(c, get("/hello")).status == 200);
+}

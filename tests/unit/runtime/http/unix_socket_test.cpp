@@ -63,7 +63,7 @@ TEST_CASE("another user is turned away even where the file lets him in", "[http]
     // Only async-signal-safe calls: says by its exit code what it saw.
     if (::setuid(65534) != 0)
       ::_exit(2);
-    auto fd = fixture::connect_unix(f.path);
+    auto fd = connect_unix(f.path);
     char byte = 0;
     ::_exit(fd >= 0 && ::recv(fd, &byte, 1, 0) <= 0 ? 0 : 1);
   }

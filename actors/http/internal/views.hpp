@@ -5,6 +5,7 @@
 #include "dbs/messages/manager/supervisor.hpp"
 #include "dbs/messages/postgres/pool.hpp"
 #include "dbs/runtime/http/message.hpp"
+#include "dbs/runtime/observe/metrics.hpp"
 
 #include <caf/error.hpp>
 
@@ -13,7 +14,7 @@
 #include <string>
 #include <vector>
 
-namespace dbs {
+namespace dbs::internal {
 
 /// The name of a child in URLs and reports: the pool is "database", all others go
 /// by their id.
@@ -31,9 +32,18 @@ nlohmann::json to_json(const std::vector<child_info>& tree);
 
 nlohmann::json to_json(const std::vector<pg_holder>& holders);
 
-/// Columns, rows, tag; at most `max_rows` rows, and "truncated" if there are more.
-/// Integers, floats and booleans become JSON's, everything else text.
-nlohmann::json to_json(const pg_result& result, size_t max_rows);
+struct result_limits {
+  size_t rows;
+  /// Of the values as PostgreSQL sends them, without JSON's punctuation.
+  size_t bytes;
+};
+
+/// Columns, rows, tag; whole rows up to the limits, and "truncated" if there are
+/// more. Integers, floats and booleans become JSON's, everything else text.
+nlohmann::json to_json(const pg_result& result, const result_limits& limits);
+
+/// What the supervisor knows of its children, as metrics with the label `child`.
+std::vector<observe::family_snapshot> to_families(const std::vector<child_info>& tree);
 
 /// 200 unless unhealthy, which load balancers understand as 503.
 unsigned http_status(health_status status);
@@ -43,4 +53,4 @@ http_response to_response(const caf::error& reason);
 
 http_response json_response(const nlohmann::json& body, unsigned status = 200);
 
-} // namespace dbs
+} // namespace dbs::internal

@@ -1,11 +1,10 @@
-#include "dbs/actors/http/sql_request.hpp"
+#include "dbs/actors/http/internal/sql_body.hpp"
 
+#include "dbs/actors/http/internal/json_body.hpp"
 #include "dbs/messages/error_detail.hpp"
 #include "dbs/messages/postgres/types.hpp"
 
-#include <nlohmann/json.hpp>
-
-namespace dbs {
+namespace dbs::internal {
 
 namespace {
 
@@ -13,18 +12,6 @@ constexpr int64_t max_timeout_ms = 24 * 3600 * 1000;
 
 caf::error refused(const std::string& what) {
   return fail(errc::invalid_argument, what);
-}
-
-/// Parses an object whose members are all in `known`.
-caf::expected<nlohmann::json> parse_object(const std::string& body,
-                                           std::initializer_list<const char*> known) {
-  auto result = nlohmann::json::parse(body, nullptr, false);
-  if (!result.is_object())
-    return refused("the body must be a JSON object");
-  for (auto& [key, value] : result.items())
-    if (std::find(known.begin(), known.end(), key) == known.end())
-      return refused("unknown member '" + key + "'");
-  return result;
 }
 
 caf::error add_param(pg_params& out, const nlohmann::json& x, size_t number) {
@@ -47,14 +34,14 @@ caf::error add_param(pg_params& out, const nlohmann::json& x, size_t number) {
 
 } // namespace
 
-caf::expected<sql_request> parse_sql_request(const std::string& body) {
-  auto parsed = parse_object(body, {"sql", "params", "timeout_ms"});
+caf::expected<sql_body> parse_sql_body(const std::string& body) {
+  auto parsed = parse_body(body, {"sql", "params", "timeout_ms"});
   if (!parsed)
     return std::move(parsed.error());
   auto& object = *parsed;
   if (!object.contains("sql") || !object["sql"].is_string())
     return refused("'sql' must be a string");
-  sql_request result;
+  sql_body result;
   result.statement.sql = object["sql"].get<std::string>();
   result.statement.prepare = false;
   if (object.contains("params")) {
@@ -74,16 +61,4 @@ caf::expected<sql_request> parse_sql_request(const std::string& body) {
   return result;
 }
 
-caf::expected<resize_request> parse_resize_request(const std::string& body) {
-  auto parsed = parse_object(body, {"what", "size"});
-  if (!parsed)
-    return std::move(parsed.error());
-  auto& object = *parsed;
-  if (!object.contains("what") || !object["what"].is_string())
-    return refused("'what' must be a string");
-  if (!object.contains("size") || !object["size"].is_number_integer())
-    return refused("'size' must be an integer");
-  return resize_request{object["what"].get<std::string>(), object["size"].get<int64_t>()};
-}
-
-} // namespace dbs
+} // namespace dbs::internal

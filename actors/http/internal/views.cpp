@@ -1,4 +1,4 @@
-#include "dbs/actors/http/views.hpp"
+#include "dbs/actors/http/internal/views.hpp"
 
 #include "dbs/messages/error_detail.hpp"
 #include "dbs/runtime/observe/json.hpp"
@@ -7,7 +7,7 @@
 
 #include <chrono>
 
-namespace dbs {
+namespace dbs::internal {
 
 namespace {
 
@@ -127,13 +127,16 @@ nlohmann::json to_json(const std::vector<pg_holder>& holders) {
   return result;
 }
 
-nlohmann::json to_json(const pg_result& result, size_t max_rows) {
+nlohmann::json to_json(const pg_result& result, const result_limits& limits) {
   auto columns = nlohmann::json::array();
   for (size_t i = 0; i < result.columns(); ++i)
     columns.push_back(std::string{result.column_name(i)});
   auto rows = nlohmann::json::array();
+  size_t bytes = 0;
   for (auto row : result) {
-    if (rows.size() == max_rows)
+    for (size_t i = 0; i < result.columns(); ++i)
+      bytes += row.text(i).size();
+    if (rows.size() == limits.rows || bytes > limits.bytes)
       break;
     auto cells = nlohmann::json::array();
     for (size_t i = 0; i < result.columns(); ++i)
@@ -145,6 +148,21 @@ nlohmann::json to_json(const pg_result& result, size_t max_rows) {
           {"rows", std::move(rows)},
           {"command_tag", std::string{result.command_tag()}},
           {"affected_rows", result.affected_rows()}};
+}
+
+std::vector<observe::family_snapshot> to_families(const std::vector<child_info>& tree) {
+  using observe::metric_kind;
+  observe::family_snapshot up{
+      "dbs_supervisor_child_up", "1 once it has been ready.", metric_kind::gauge, {}};
+  observe::family_snapshot restarts{"dbs_supervisor_child_restarts_total",
+                                    "Deaths that were followed by a new start.",
+                                    metric_kind::counter,
+                                    {}};
+  for (auto& x : tree) {
+    up.series.push_back({{{"child", x.id}}, x.state == child_state::up ? 1.0 : 0.0});
+    restarts.series.push_back({{{"child", x.id}}, x.restarts});
+  }
+  return {std::move(restarts), std::move(up)};
 }
 
 unsigned http_status(health_status status) {
@@ -169,4 +187,4 @@ http_response json_response(const nlohmann::json& body, unsigned status) {
           body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"};
 }
 
-} // namespace dbs
+} // namespace dbs::internal

@@ -1,0 +1,20 @@
+#include "dbs/actors/http/internal/json_body.hpp"
+
+#include "dbs/messages/error_detail.hpp"
+
+#include <algorithm>
+
+namespace dbs::internal {
+
+caf::expected<nlohmann::json> parse_body(const std::string& body,
+                                         std::initializer_list<const char*> known) {
+  auto result = nlohmann::json::parse(body, nullptr, false);
+  if (!result.is_object())
+    return fail(errc::invalid_argument, "the body must be a JSON object");
+  for (auto& [key, value] : result.items())
+    if (std::find(known.begin(), known.end(), key) == known.end())
+      return fail(errc::invalid_argument, "unknown member '" + key + "'");
+  return result;
+}
+
+} // namespace dbs::internal

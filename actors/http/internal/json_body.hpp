@@ -1,0 +1,18 @@
+// Reads the bodies of administrative requests.
+#pragma once
+
+#include <caf/expected.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <initializer_list>
+#include <string>
+
+namespace dbs::internal {
+
+/// Parses an object whose members are all in `known`; `invalid_argument` says what
+/// is wrong.
+caf::expected<nlohmann::json> parse_body(const std::string& body,
+                                         std::initializer_list<const char*> known);
+
+} // namespace dbs::internal

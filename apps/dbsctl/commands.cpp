@@ -1,0 +1,170 @@
+#include "commands.hpp"
+
+#include "exit_codes.hpp"
+#include "render.hpp"
+#include "terminal.hpp"
+#include "url_path.hpp"
+
+#include "dbs/config/load.hpp"
+#include "dbs/config/show.hpp"
+#include "dbs/messages/error_detail.hpp"
+#include "dbs/runtime/observe/configuration.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <thread>
+
+namespace dbs::ctl {
+
+namespace {
+
+/// How much longer than the statement a client waits: the node answers in time.
+constexpr caf::timespan sql_grace = std::chrono::seconds{5};
+
+constexpr caf::timespan wait_pause = std::chrono::milliseconds{50};
+
+/// JSON in ASCII: nothing in it can command a terminal.
+std::string dump(const nlohmann::json& body) {
+  return body.dump(2, ' ', true) + "\n";
+}
+
+void print(const options& how, const nlohmann::json& body) {
+  fmt::print("{}", how.json ? dump(body) : render(body));
+}
+
+void say(const std::string& sentence) {
+  fmt::print(stderr, "dbsctl: {}\n", printable(sentence));
+}
+
+int complain(const caf::error& reason) {
+  say(describe(reason));
+  return reason == errc::peer_unavailable || reason == errc::forbidden ? cannot_reach
+                                                                       : failed_check;
+}
+
+/// The node refused: its error is what the user needs to see.
+int complain(const options& how, const node_answer& answer) {
+  if (how.json)
+    fmt::print("{}", dump(answer.body));
+  auto text = [&answer](const char* key, const char* otherwise) {
+    auto found = answer.body.find(key);
+    return found != answer.body.end() && found->is_string() ? found->get<std::string>()
+                                                            : std::string{otherwise};
+  };
+  auto sqlstate = text("sqlstate", "");
+  say(text("error", "error") + ": " + text("message", "the node refused") +
+      (sqlstate.empty() ? "" : " [" + sqlstate + "]"));
+  return refused;
+}
+
+int finish(const options& how, const caf::expected<node_answer>& answer) {
+  if (!answer)
+    return complain(answer.error());
+  if (!answer->ok())
+    return complain(how, *answer);
+  print(how, answer->body);
+  return ok;
+}
+
+} // namespace
+
+int show(const options& how, const std::string& target) {
+  return finish(how, how.node().get(target, how.timeout()));
+}
+
+int show_stats(const options& how, const std::string& service) {
+  return show(how, "/v1/stats/" + encode_segment(service));
+}
+
+int show_health(const options& how) {
+  auto answer = how.node().get("/v1/health", how.timeout());
+  if (!answer)
+    return complain(answer.error());
+  // 503 means unhealthy here, and the body says who.
+  auto overall = answer->body.find("overall");
+  if (overall == answer->body.end() || !overall->is_object())
+    return complain(how, *answer);
+  print(how, answer->body);
+  return overall->value("status", "") == "healthy" ? ok : unhealthy;
+}
+
+int show_tree(const options& how, tree_form form) {
+  auto answer = how.node().get("/v1/tree", how.timeout());
+  if (!answer || !answer->ok() || how.json)
+    return finish(how, answer);
+  auto& children = answer->body["children"];
+  if (form == tree_form::table) {
+    for (auto& child : children)
+      child.erase("dependencies");
+    fmt::print("{}", render(children));
+  } else {
+    fmt::print("{}", render_dependencies(children, form == tree_form::dot));
+  }
+  return ok;
+}
+
+int wait_ready(const options& how, caf::timespan limit) {
+  using clock = std::chrono::steady_clock;
+  auto deadline = clock::now() + limit;
+  for (;;) {
+    auto left = std::max(caf::timespan{deadline - clock::now()}, wait_pause);
+    auto answer = how.node().get("/health/ready", std::min(left, how.timeout()));
+    if (answer && answer->ok()) {
+      print(how, answer->body);
+      return ok;
+    }
+    if (clock::now() + wait_pause >= deadline) {
+      if (!answer)
+        return complain(answer.error());
+      say("not ready: " + answer->body.dump());
+      return failed_check;
+    }
+    std::this_thread::sleep_for(wait_pause);
+  }
+}
+
+int resize_pool(const options& how, const std::string& what, int64_t size) {
+  return finish(
+      how, how.node().post("/v1/pool/resize", {{"what", what}, {"size", size}}, how.timeout()));
+}
+
+int run_sql(const options& how, const std::string& statement,
+            const std::vector<std::string>& params) {
+  auto answer = how.node().post(
+      "/v1/sql", {{"sql", statement}, {"params", params}, {"timeout_ms", how.timeout_ms}},
+      how.timeout() + sql_grace);
+  if (!answer || !answer->ok() || how.json)
+    return finish(how, answer);
+  auto& body = answer->body;
+  if (!body["columns"].empty())
+    fmt::print("{}", render_rows(body["columns"], body["rows"]));
+  fmt::print("{}\n", printable(body["command_tag"].get<std::string>()));
+  if (body["truncated"].get<bool>())
+    say("there are more rows than shown");
+  return ok;
+}
+
+int show_own_configuration(const options& how, const std::string& mode, const std::string& file) {
+  config_sources sources;
+  sources.environment = read_process_environment();
+  sources.mode = mode;
+  if (!file.empty())
+    sources.file = file;
+  sources.require_targets = false;
+  auto loaded = load_settings(sources);
+  if (!loaded)
+    return complain(loaded.error());
+  if (how.json) {
+    fmt::print("{}", observe::configuration_json(*loaded));
+    return ok;
+  }
+  auto rows = nlohmann::json::array();
+  for (auto& x : describe_settings(*loaded))
+    rows.push_back({x.key, x.text, x.origin});
+  fmt::print("{}", render_rows({"setting", "value", "origin"}, rows));
+  return ok;
+}
+
+} // namespace dbs::ctl

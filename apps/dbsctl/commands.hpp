@@ -1,0 +1,51 @@
+// What dbsctl's commands do; each returns the program's exit code.
+#pragma once
+
+#include "node_client.hpp"
+
+#include "dbs/config/socket_path.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace dbs::ctl {
+
+/// What all commands have in common.
+struct options {
+  /// Empty for the default.
+  std::string socket;
+  bool json = false;
+  int64_t timeout_ms = 10'000;
+
+  caf::timespan timeout() const { return std::chrono::milliseconds{timeout_ms}; }
+
+  node_client node() const {
+    return {socket.empty() ? default_socket_path() : socket, !socket.empty()};
+  }
+};
+
+int show_health(const options& how);
+
+/// What `/v1/...` answers.
+int show(const options& how, const std::string& target);
+
+/// The figures of a service: "pool", "redis", ...
+int show_stats(const options& how, const std::string& service);
+
+enum class tree_form { table, dependencies, dot };
+
+int show_tree(const options& how, tree_form form);
+
+int wait_ready(const options& how, caf::timespan limit);
+
+int resize_pool(const options& how, const std::string& what, int64_t size);
+
+int run_sql(const options& how, const std::string& statement,
+            const std::vector<std::string>& params);
+
+/// What this shell's environment and files say, without asking a node.
+int show_own_configuration(const options& how, const std::string& mode, const std::string& file);
+
+} // namespace dbs::ctl
