@@ -115,7 +115,7 @@ TEST_CASE_METHOD(fixture, "requests are answered exactly once wherever the crash
   run();
   auto after_death = get(3);
   run();
-  // then each is answered `restarted`, once (the fixture throws on a second answer)
+  // then each is answered `restarted`, once (`get` throws on a second answer)
   CHECK(code_of(open.get()) == errc::restarted);
   CHECK(code_of(running.get()) == errc::restarted);
   CHECK(code_of(in_mailbox.get()) == errc::restarted);
