@@ -5,6 +5,8 @@
 
 #include <iostream>
 
+using namespace std::chrono_literals;
+
 int main() {
   dbs::init(); // once, before the actor system
   caf::actor_system_config config;
@@ -14,14 +16,18 @@ int main() {
     std::cerr << dbs::describe(services.error()) << "\n";
     return 1;
   }
-  system.spawn([db = services->database()](caf::event_based_actor* self) {
-    db.within(std::chrono::seconds{2})
-        .execute(self, "select version(), $1::int * 2 as answer", 21)
+  auto exit_code = 1;
+  auto asker = system.spawn([&](caf::event_based_actor* self) {
+    auto db = services->database().within(5s);
+    db.execute(self, "select $1::int * 2 as answer", 21)
         .then(
-            [](const dbs::pg_result& rows) {
-              std::cout << rows.row(0).text(0) << "\n"
-                        << *rows.row(0).get<int32_t>("answer") << "\n";
+            [&](const dbs::pg_result& rows) {
+              std::cout << *rows.row(0).get<int32_t>("answer") << "\n";
+              exit_code = 0;
             },
-            [](const caf::error& reason) { std::cerr << dbs::describe(reason) << "\n"; });
+            [](const caf::error& why) { std::cerr << dbs::describe(why) << "\n"; });
   });
+  caf::scoped_actor self{system};
+  self->wait_for(asker);
+  return exit_code;
 }
