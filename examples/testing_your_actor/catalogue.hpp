@@ -39,6 +39,8 @@ using catalogue_actor = caf::typed_actor<caf::result<product>(caf::get_atom, int
 
 class catalogue_state {
 public:
+  static inline const char* name = "shop.catalogue";
+
   catalogue_state(catalogue_actor::pointer self, dbs::database_client db);
 
   catalogue_actor::behavior_type make_behavior();

@@ -11,6 +11,7 @@
 
 #include <catch2/catch_session.hpp>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
 
 using namespace std::chrono_literals;
 
@@ -50,6 +51,14 @@ TEST_CASE_METHOD(shop_fixture, "the catalogue waits two seconds for the database
   CHECK(!found.answered());
   advance(1ms);
   CHECK(found.get().error() == dbs::errc::deadline_exceeded);
+}
+
+TEST_CASE_METHOD(shop_fixture, "a test that waits for nothing is told what is pending") {
+  pool.expect(select, 7).stay_silent();
+  CHECK_THROWS_WITH(ask<shop::product>(catalogue, caf::get_atom_v, int64_t{7}),
+                    "no answer: 1 request is pending: (get, 7) to shop.catalogue#" +
+                        std::to_string(catalogue.id()) +
+                        "; 1 timer is pending, the earliest in 2s");
 }
 
 TEST_CASE_METHOD(shop_fixture, "a new price is set and recorded in one transaction") {
