@@ -1,0 +1,260 @@
+#include "dbs/testing/scripted/scripted_pool.hpp"
+
+#include "dbs/runtime/caf/owner_watch.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+
+namespace dbs::testing {
+
+namespace {
+
+// -- calls as text -------------------------------------------------------------------
+
+std::string without_layout(const std::string& sql) {
+  std::string result;
+  for (auto c : sql) {
+    if (std::isspace(static_cast<unsigned char>(c)) == 0)
+      result += c;
+    else if (!result.empty() && result.back() != ' ')
+      result += ' ';
+  }
+  if (!result.empty() && result.back() == ' ')
+    result.pop_back();
+  return result;
+}
+
+std::string call_of(const pg_statement& what) {
+  auto result = "execute " + without_layout(what.sql);
+  for (size_t i = 0; i < what.params.size(); ++i) {
+    result += (i == 0 ? " with $" : ", $") + std::to_string(i + 1) + " = ";
+    result += what.params.is_null(i) ? "null" : "'" + std::string{what.params.c_str(i)} + "'";
+  }
+  return what.params.error().empty() ? result : result + " (" + what.params.error() + ")";
+}
+
+std::string call_of(const pg_transaction& what) {
+  std::string result = "begin";
+  if (what.isolation != pg_isolation::server_default)
+    result += " " + to_string(what.isolation);
+  if (what.read_only)
+    result += " read only";
+  if (what.deferrable)
+    result += " deferrable";
+  return result;
+}
+
+std::string call_of(const pg_savepoint& what) {
+  switch (what.action) {
+  case pg_savepoint_action::rollback_to:
+    return "rollback to " + what.name;
+  case pg_savepoint_action::release:
+    return "release savepoint " + what.name;
+  case pg_savepoint_action::set:
+    break;
+  }
+  return "savepoint " + what.name;
+}
+
+// -- the actor -----------------------------------------------------------------------
+
+/// What a request gets, and when.
+struct verdict {
+  call_context::time_point at;
+  caf::error why;
+  pg_result rows;
+};
+
+constexpr auto never = call_context::time_point::max();
+
+struct lease_state {
+  uint64_t owner = 0;
+  /// When the answer to its last request is given.
+  call_context::time_point busy_until;
+};
+
+class scripted_pool_state {
+public:
+  using actor_type = postgres_pool_actor;
+  static inline const char* name = "dbs.testing.scripted_pool";
+
+  scripted_pool_state(loop_actor<actor_type>* self, std::shared_ptr<call_script> script)
+      : self_(self), script_(std::move(script)),
+        owners_(self, [this](uint64_t owner) { owner_died(owner); }) {}
+
+  actor_type::behavior_type make_behavior() {
+    return {
+        [this](execute_atom, const call_context& context, const pg_statement& what) {
+          return execute(context, what);
+        },
+        [this](execute_atom, const call_context& context, const pg_lease_statement& what) {
+          return on_lease<pg_result>(context, what.lease, call_of(what.statement));
+        },
+        [this](checkout_atom, const call_context& context, const pg_checkout&) {
+          return checkout(context);
+        },
+        [this](release_atom, const call_context&, pg_lease lease) { release(lease); },
+        [this](begin_atom, const call_context& context, const pg_transaction& what) {
+          return on_lease<void>(context, what.lease, call_of(what));
+        },
+        [this](commit_atom, const call_context& context, pg_lease lease) {
+          return on_lease<void>(context, lease, "commit");
+        },
+        [this](rollback_atom, const call_context& context, pg_lease lease) {
+          return on_lease<void>(context, lease, "rollback");
+        },
+        [this](savepoint_atom, const call_context& context, const pg_savepoint& what) {
+          return on_lease<void>(context, what.lease, call_of(what));
+        },
+        [this](report_atom, const call_context&) { return stats(); },
+        [this](holders_atom, const call_context&) { return holders(); },
+    };
+  }
+
+private:
+  caf::result<pg_result> execute(const call_context& context, const pg_statement& what) {
+    auto call = call_of(what);
+    script_->note(call);
+    return give<pg_result>(judge(context, script_->take(call), call, self_->now()));
+  }
+
+  caf::result<pg_lease> checkout(const call_context& context) {
+    script_->note("checkout");
+    auto what = judge(context, take_or_succeed("checkout"), "checkout", self_->now());
+    pg_lease lease;
+    if (!what.why && what.at != never) {
+      lease.id = ++last_lease_;
+      auto& state = leases_[lease.id];
+      state.busy_until = what.at;
+      if (const auto& owner = self_->current_mailbox_element()->sender)
+        state.owner = owners_.watch(owner);
+    }
+    return give<pg_lease>(std::move(what), lease);
+  }
+
+  void release(pg_lease lease) {
+    if (leases_.erase(lease.id) > 0)
+      note(lease.id, "release");
+  }
+
+  template <class T>
+  caf::result<T> on_lease(const call_context& context, pg_lease lease, const std::string& call) {
+    note(lease.id, call);
+    auto found = leases_.find(lease.id);
+    if (found == leases_.end())
+      return fail(
+          errc::invalid_argument,
+          script_->refuse(call + " on lease " + std::to_string(lease.id) + ", which nobody holds"));
+    auto& state = found->second;
+    auto is_statement = std::is_same_v<T, pg_result>;
+    auto what = judge(context, is_statement ? script_->take(call) : take_or_succeed(call), call,
+                      std::max(self_->now(), state.busy_until));
+    state.busy_until = what.at;
+    return give<T>(std::move(what));
+  }
+
+  std::optional<scripted_answer> take_or_succeed(const std::string& call) {
+    auto result = script_->take(call);
+    return result ? result : scripted_answer{};
+  }
+
+  /// @param start when the pool turns to the request.
+  verdict judge(const call_context& context, std::optional<scripted_answer> answer,
+                const std::string& call, call_context::time_point start) {
+    if (!answer)
+      return {start, fail(errc::invalid_argument, script_->refuse(call)), {}};
+    auto at = answer->silent() || start == never ? never : start + answer->delay();
+    if (context.deadline <= at && context.has_deadline())
+      return {std::max(context.deadline, self_->now()),
+              fail(errc::deadline_exceeded, "not answered before the deadline: " + call),
+              {}};
+    return {at, answer->failure(), answer->rows()};
+  }
+
+  /// Answers the current request, now or later, with `values`, or else the rows.
+  template <class T, class... Ts>
+  caf::result<T> give(verdict what, Ts... values) {
+    auto later = std::make_shared<reply<T>>(self_);
+    auto deliver = [later, what, values...] {
+      if (what.why)
+        later->deliver(what.why);
+      else if constexpr (std::is_same_v<T, pg_result>)
+        later->deliver(what.rows);
+      else
+        later->deliver(values...);
+    };
+    if (what.at == never)
+      unanswered_.push_back(std::move(later));
+    else if (what.at <= self_->now())
+      deliver();
+    else
+      self_->timers().schedule(what.at, std::move(deliver));
+    return reply<T>::pending();
+  }
+
+  void owner_died(uint64_t owner) {
+    std::erase_if(leases_, [this, owner](const auto& entry) {
+      if (entry.second.owner != owner)
+        return false;
+      note(entry.first, "its owner died");
+      return true;
+    });
+  }
+
+  pool_stats stats() const {
+    pool_stats result;
+    result.leases = result.active_connections = static_cast<uint32_t>(leases_.size());
+    return result;
+  }
+
+  std::vector<pg_holder> holders() const {
+    std::vector<pg_holder> result;
+    for (const auto& entry : leases_) {
+      auto& holder = result.emplace_back();
+      holder.lease = {entry.first};
+      holder.owner = entry.second.owner;
+    }
+    return result;
+  }
+
+  void note(uint64_t lease, const std::string& what) {
+    script_->note("lease " + std::to_string(lease) + ": " + what);
+  }
+
+  loop_actor<actor_type>* self_;
+  std::shared_ptr<call_script> script_;
+  owner_watch<loop_actor<actor_type>> owners_;
+  std::map<uint64_t, lease_state> leases_;
+  uint64_t last_lease_ = 0;
+  /// Replies that are never given; they answer `restarted` when the pool ends.
+  std::vector<std::shared_ptr<void>> unanswered_;
+};
+
+} // namespace
+
+scripted_pool::scripted_pool(actor_fixture& fix)
+    : script_(std::make_shared<call_script>()),
+      actor_(fix.spawn_on_loop<scripted_pool_state>(script_)) {}
+
+scripted_answer& scripted_pool::expect_statement(const pg_statement& statement) {
+  return script_->expect(call_of(statement));
+}
+
+scripted_answer& scripted_pool::expect_checkout() {
+  return script_->expect("checkout");
+}
+
+scripted_answer& scripted_pool::expect_begin(const transaction_options& how) {
+  return script_->expect(call_of(pg_transaction{{}, how.isolation, how.read_only, how.deferrable}));
+}
+
+scripted_answer& scripted_pool::expect_commit() {
+  return script_->expect("commit");
+}
+
+scripted_answer& scripted_pool::expect_rollback() {
+  return script_->expect("rollback");
+}
+
+} // namespace dbs::testing

@@ -1,0 +1,75 @@
+// The code in docs/database.md, run against a real server.
+#include "integration/actors/postgres_pool/pool_fixture.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <iostream>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+struct fixture : dbs::tests::pool_fixture {
+  fixture() {
+    start();
+    server.psql("create table product (id int primary key, name text, cents int)");
+    server.psql("insert into product values (1, 'lamp', 2500), (2, 'desk', 9900)");
+  }
+
+  /// Runs `body(self)` in an actor and waits for the actor's end.
+  template <class Body>
+  void in_an_actor(Body body) {
+    auto actor = system.spawn([&body](caf::event_based_actor* self) { body(self); });
+    caf::scoped_actor waiter{system};
+    waiter->wait_for(actor);
+  }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(fixture, "docs/database.md: a query in an actor") {
+  std::string found;
+  auto on_error = [](const caf::error& why) { FAIL_CHECK(dbs::describe(why)); };
+  auto db = client();
+  in_an_actor([&](caf::event_based_actor* self) {
+    int id = 1;
+    db.execute(self, "select name, cents from product where id = $1", id)
+        .then(
+            [&](const dbs::pg_result& rows) {
+              for (auto row : rows)
+                found = *row.get<std::string>("name");
+            },
+            on_error);
+  });
+  CHECK(found == "lamp");
+}
+
+TEST_CASE_METHOD(fixture, "docs/database.md: deadlines and plain threads") {
+  auto db = client();
+  auto quick = db.within(10s); // the same client, with a deadline for each call
+  auto blocking = quick.sync(system);
+  auto rows = blocking.execute("select count(*) from product");
+  REQUIRE(rows);
+  CHECK(rows->row(0).get<int>(0) == 2);
+}
+
+TEST_CASE_METHOD(fixture, "docs/database.md: a transaction") {
+  auto done = false;
+  auto on_error = [](const caf::error& why) { FAIL_CHECK(dbs::describe(why)); };
+  auto db = client();
+  in_an_actor([&](caf::event_based_actor* self) {
+    auto transfer = [=, &done](const dbs::pg_session& session) {
+      auto next = [](const dbs::pg_result&) {};
+      session.begin(self, {.isolation = dbs::pg_isolation::serializable}).then([] {}, on_error);
+      session.execute(self, "update product set cents = cents - $1 where id = 1", 100)
+          .then(next, on_error);
+      session.execute(self, "update product set cents = cents + $1 where id = 2", 100)
+          .then(next, on_error);
+      session.commit(self).then([&done] { done = true; }, on_error);
+    };
+    db.checkout(self).then(transfer, on_error);
+  });
+  CHECK(done);
+  CHECK(server.psql("select string_agg(cents::text, ',' order by id) from product") ==
+        "2400,10000");
+}
