@@ -288,6 +288,70 @@ TEST_CASE("TLS is verified up to the host name") {
   }
 }
 
+TEST_CASE("each sslmode encrypts and verifies what it says, or is refused") {
+  private_postgres server{with([](auto& x) { x.tls = tls_mode::required; })};
+  connection_loop loop;
+  auto cfg = settings_for(server);
+  auto& files = server.certificates();
+  auto encrypted = [&](observed_connection& conn) {
+    conn.open();
+    return conn.value("select ssl and version like 'TLSv1.%' and bits >= 128 from pg_stat_ssl "
+                      "where pid = pg_backend_pid()") == "t";
+  };
+  SECTION("prefer and require encrypt, whoever the server is") {
+    for (auto* mode : {"prefer", "require"}) {
+      cfg.target.parameters = {{"sslmode", mode}};
+      observed_connection conn{loop, cfg};
+      CHECK(encrypted(conn));
+    }
+  }
+  SECTION("verify-ca wants to know the authority, but not the name") {
+    loop.use_resolver(
+        std::make_unique<scripted_resolver>(loop.io(), std::vector<std::string>{"127.0.0.1"}));
+    cfg.target.hosts[0].host = "db.example";
+    cfg.target.parameters = {{"sslmode", "verify-ca"}, {"sslrootcert", files.authority}};
+    observed_connection conn{loop, cfg};
+    CHECK(encrypted(conn));
+    cfg.target.parameters = {{"sslmode", "verify-ca"}, {"sslrootcert", files.rogue_authority}};
+    observed_connection misled{loop, cfg};
+    CHECK(detail(misled.open_error()).what.find("certificate verify failed at db.example:") !=
+          std::string::npos);
+  }
+  SECTION("disable is refused by a server that wants TLS") {
+    cfg.target.parameters = {{"sslmode", "disable"}};
+    observed_connection conn{loop, cfg};
+    auto err = conn.open_error();
+    CHECK(err == errc::connection_lost);
+    CHECK(detail(err).sqlstate == "28000");
+    CHECK(detail(err).what.find("no encryption at 127.0.0.1:") != std::string::npos);
+  }
+}
+
+TEST_CASE("a server that only offers TLS is reached without it, if that is asked for") {
+  private_postgres server{with([](auto& x) { x.tls = tls_mode::offered; })};
+  connection_loop loop;
+  auto cfg = settings_for(server);
+  auto encryption = [&](const char* mode) {
+    cfg.target.parameters = {{"sslmode", mode}};
+    observed_connection conn{loop, cfg};
+    conn.open();
+    return conn.value("select ssl from pg_stat_ssl where pid = pg_backend_pid()");
+  };
+  CHECK(encryption("disable") == "f");
+  CHECK(encryption("require") == "t");
+}
+
+TEST_CASE("a server without TLS is refused where it is required") {
+  private_postgres server;
+  connection_loop loop;
+  auto cfg = settings_for(server);
+  cfg.target.parameters = {{"sslmode", "require"}};
+  observed_connection conn{loop, cfg};
+  auto err = conn.open_error();
+  CHECK(err == errc::connection_lost);
+  CHECK(detail(err).what.find("server does not support SSL") != std::string::npos);
+}
+
 TEST_CASE("the role of a session is checked") {
   private_postgres reader{with([](auto& x) {
     x.settings = {{"default_transaction_read_only", "on"}};
