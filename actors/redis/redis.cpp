@@ -64,16 +64,14 @@ caf::result<std::string> redis_state::ping(const call_context& context) {
     return fail(errc::not_ready, "redis has not been started");
   if (life_ != life::started)
     return fail(errc::draining, "redis is shutting down");
-  auto now = self_->now();
-  if (context.expired(now))
-    return fail(errc::deadline_exceeded, "the deadline had passed before redis was asked");
   if (!connected())
     return fail(errc::connection_lost, last_error_
                                            ? "redis is not there: " + detail(last_error_).what
                                            : "redis is not connected yet");
   auto timeout = settings_.command_timeout;
   if (context.has_deadline())
-    timeout = std::min(timeout, std::chrono::duration_cast<caf::timespan>(context.deadline - now));
+    timeout = std::min(timeout,
+                       std::chrono::duration_cast<caf::timespan>(context.deadline - self_->now()));
   // Shared, because callbacks are copyable and a reply is not.
   auto caller = std::make_shared<reply<std::string>>(self_);
   auto refused = connection_->command(
