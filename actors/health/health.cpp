@@ -49,8 +49,6 @@ health_state::actor_type::behavior_type health_state::make_behavior() {
 // -- those who wait ----------------------------------------------------------------
 
 caf::result<services_health> health_state::refresh(const call_context& context) {
-  if (context.expired(self_->now()))
-    return fail(errc::deadline_exceeded, "the deadline had passed before health was asked");
   if (waiting_.size() >= max_waiting)
     return fail(errc::overloaded,
                 std::to_string(max_waiting) + " callers wait for the health already");

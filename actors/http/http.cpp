@@ -117,15 +117,15 @@ void http_state::add(const std::string& method, const std::string& path, http_ha
 }
 
 void http_state::get(const std::string& path, handler what) {
-  add("GET", path, [this, what](const http_request& request, http_responder answer) {
-    (this->*what)(request, std::move(answer));
+  add("GET", path, [this, what](const http_request& request, const http_responder& answer) {
+    (this->*what)(request, answer);
   });
 }
 
 void http_state::admin(const std::string& method, const std::string& path, handler what) {
-  add(method, path, [this, what](const http_request& request, http_responder answer) {
+  add(method, path, [this, what](const http_request& request, const http_responder& answer) {
     if (request.over_unix_socket)
-      (this->*what)(request, std::move(answer));
+      (this->*what)(request, answer);
     else
       answer.answer(http_error(403, "forbidden", "administration needs the Unix socket"));
   });
@@ -222,11 +222,11 @@ void http_state::with_health(const http_responder& answer, OnHealth on_health) {
             or_error(answer));
 }
 
-void http_state::live(const http_request&, http_responder answer) {
+void http_state::live(const http_request&, const http_responder& answer) {
   answer.answer(json_response({{"status", "alive"}}));
 }
 
-void http_state::ready(const http_request&, http_responder answer) {
+void http_state::ready(const http_request&, const http_responder& answer) {
   with_health(answer, [](const services_health& health, const http_responder& to) {
     if (health.ready) {
       to.answer(json_response({{"status", "ready"}}));
@@ -240,13 +240,13 @@ void http_state::ready(const http_request&, http_responder answer) {
   });
 }
 
-void http_state::services_report(const http_request&, http_responder answer) {
+void http_state::services_report(const http_request&, const http_responder& answer) {
   with_health(answer, [](const services_health& health, const http_responder& to) {
     to.answer(json_response(to_json(health), http_status(health.overall)));
   });
 }
 
-void http_state::component_report(const http_request& request, http_responder answer) {
+void http_state::component_report(const http_request& request, const http_responder& answer) {
   auto id = child_id(request.param);
   with_health(answer, [id](const services_health& health, const http_responder& to) {
     for (auto& x : health.components) {
@@ -259,7 +259,7 @@ void http_state::component_report(const http_request& request, http_responder an
   });
 }
 
-void http_state::prometheus(const http_request&, http_responder answer) {
+void http_state::prometheus(const http_request&, const http_responder& answer) {
   auto page = [this, answer](const std::vector<child_info>& tree) {
     answer.answer({200, std::string{observe::prometheus_content_type}, metrics_page(tree)});
   };
@@ -278,7 +278,7 @@ std::string http_state::metrics_page(const std::vector<child_info>& tree) const 
   return text.append(of_caf.data(), of_caf.size());
 }
 
-void http_state::services_metrics(const http_request&, http_responder answer) {
+void http_state::services_metrics(const http_request&, const http_responder& answer) {
   struct round {
     nlohmann::json body = nlohmann::json::object();
     size_t missing = 0;
@@ -304,14 +304,14 @@ void http_state::services_metrics(const http_request&, http_responder answer) {
 
 // -- administration ----------------------------------------------------------------
 
-void http_state::tree(const http_request&, http_responder answer) {
+void http_state::tree(const http_request&, const http_responder& answer) {
   ask(self_, options_.supervisor, tree_atom_v)
       .then(
           [answer](const std::vector<child_info>& x) { answer.answer(json_response(to_json(x))); },
           or_error(answer));
 }
 
-void http_state::stats(const http_request& request, http_responder answer) {
+void http_state::stats(const http_request& request, const http_responder& answer) {
   ask(self_, options_.supervisor, stats_atom_v, child_id(request.param))
       .then(
           [answer](const stats_report& report) {
@@ -327,7 +327,7 @@ void http_state::stats(const http_request& request, http_responder answer) {
           or_error(answer));
 }
 
-void http_state::resize_pool(const http_request& request, http_responder answer) {
+void http_state::resize_pool(const http_request& request, const http_responder& answer) {
   auto wanted = parse_resize_body(request.body);
   if (!wanted) {
     answer.answer(to_response(wanted.error()));
@@ -341,13 +341,13 @@ void http_state::resize_pool(const http_request& request, http_responder answer)
           or_error(answer));
 }
 
-void http_state::holders(const http_request&, http_responder answer) {
+void http_state::holders(const http_request&, const http_responder& answer) {
   ask(self_, options_.database.actor(), holders_atom_v)
       .then([answer](const std::vector<pg_holder>& x) { answer.answer(json_response(to_json(x))); },
             or_error(answer));
 }
 
-void http_state::sql(const http_request& request, http_responder answer) {
+void http_state::sql(const http_request& request, const http_responder& answer) {
   auto wanted = parse_sql_body(request.body);
   if (!wanted) {
     answer.answer(to_response(wanted.error()));
@@ -362,7 +362,7 @@ void http_state::sql(const http_request& request, http_responder answer) {
             or_error(answer));
 }
 
-void http_state::configuration(const http_request&, http_responder answer) {
+void http_state::configuration(const http_request&, const http_responder& answer) {
   answer.answer({200, "application/json", options_.configuration});
 }
 

@@ -63,7 +63,7 @@ public:
   actor_type::behavior_type make_behavior();
 
 private:
-  using handler = void (http_state::*)(const http_request&, http_responder);
+  using handler = void (http_state::*)(const http_request&, const http_responder&);
 
   // -- listeners -----------------------------------------------------------------
 
@@ -80,19 +80,19 @@ private:
 
   // -- routes --------------------------------------------------------------------
 
-  void live(const http_request&, http_responder answer);
-  void ready(const http_request&, http_responder answer);
-  void services_report(const http_request&, http_responder answer);
-  void component_report(const http_request& request, http_responder answer);
-  void prometheus(const http_request&, http_responder answer);
-  void services_metrics(const http_request&, http_responder answer);
+  void live(const http_request&, const http_responder& answer);
+  void ready(const http_request&, const http_responder& answer);
+  void services_report(const http_request&, const http_responder& answer);
+  void component_report(const http_request& request, const http_responder& answer);
+  void prometheus(const http_request&, const http_responder& answer);
+  void services_metrics(const http_request&, const http_responder& answer);
 
-  void tree(const http_request&, http_responder answer);
-  void stats(const http_request& request, http_responder answer);
-  void resize_pool(const http_request& request, http_responder answer);
-  void holders(const http_request&, http_responder answer);
-  void sql(const http_request& request, http_responder answer);
-  void configuration(const http_request&, http_responder answer);
+  void tree(const http_request&, const http_responder& answer);
+  void stats(const http_request& request, const http_responder& answer);
+  void resize_pool(const http_request& request, const http_responder& answer);
+  void holders(const http_request&, const http_responder& answer);
+  void sql(const http_request& request, const http_responder& answer);
+  void configuration(const http_request&, const http_responder& answer);
 
   /// All metrics as text; those of the children are made from the tree.
   std::string metrics_page(const std::vector<child_info>& tree) const;

@@ -96,8 +96,10 @@ int show_tree(const options& how, tree_form form) {
     return finish(how, answer);
   auto& children = answer->body["children"];
   if (form == tree_form::table) {
-    for (auto& child : children)
+    for (auto& child : children) {
       child.erase("dependencies");
+      child.erase("front");
+    }
     fmt::print("{}", render(children));
   } else {
     fmt::print("{}", render_dependencies(children, form == tree_form::dot));

@@ -110,7 +110,11 @@ nlohmann::json to_json(const std::vector<child_info>& tree) {
                         {"restarts", x.restarts},
                         {"in_state_ms", in_ms(x.in_state)},
                         {"dependencies", x.dependencies},
-                        {"last_error", x.last_error}});
+                        {"last_error", x.last_error},
+                        {"front",
+                         {{"stashed", x.front.stashed},
+                          {"refused", x.front.refused},
+                          {"expired", x.front.expired}}}});
   return {{"id", "supervisor"}, {"children", std::move(children)}};
 }
 
@@ -152,17 +156,26 @@ nlohmann::json to_json(const pg_result& result, const result_limits& limits) {
 
 std::vector<observe::family_snapshot> to_families(const std::vector<child_info>& tree) {
   using observe::metric_kind;
-  observe::family_snapshot up{
-      "dbs_supervisor_child_up", "1 once it has been ready.", metric_kind::gauge, {}};
-  observe::family_snapshot restarts{"dbs_supervisor_child_restarts_total",
-                                    "Deaths that were followed by a new start.",
-                                    metric_kind::counter,
-                                    {}};
-  for (auto& x : tree) {
-    up.series.push_back({{{"child", x.id}}, x.state == child_state::up ? 1.0 : 0.0});
-    restarts.series.push_back({{{"child", x.id}}, x.restarts});
-  }
-  return {std::move(restarts), std::move(up)};
+  std::vector<observe::family_snapshot> result;
+  if (tree.empty())
+    return result;
+  auto add = [&](const char* name, const char* help, metric_kind kind, auto read) {
+    auto& family = result.emplace_back(observe::family_snapshot{name, help, kind, {}});
+    for (auto& x : tree)
+      family.series.push_back({{{"child", x.id}}, read(x)});
+  };
+  add("dbs_front_expired_total", "Waited for the child's start for too long.", metric_kind::counter,
+      [](const child_info& x) { return x.front.expired; });
+  add("dbs_front_refused_total", "Answered with an error because there was no child.",
+      metric_kind::counter, [](const child_info& x) { return x.front.refused; });
+  add("dbs_front_stashed_total", "Had to wait for the child's start.", metric_kind::counter,
+      [](const child_info& x) { return x.front.stashed; });
+  add("dbs_supervisor_child_restarts_total", "Deaths that were followed by a new start.",
+      metric_kind::counter, [](const child_info& x) { return x.restarts; });
+  add("dbs_supervisor_child_up", "1 once the running incarnation has been ready.",
+      metric_kind::gauge,
+      [](const child_info& x) { return x.state == child_state::up ? 1.0 : 0.0; });
+  return result;
 }
 
 unsigned http_status(health_status status) {

@@ -98,6 +98,7 @@ struct scripted_supervisor_state {
           script->resized = request;
           return caf::unit;
         },
+        [](restart_atom, const call_context&, const std::string&) {},
         [](shutdown_atom, const call_context&) {},
     };
   }

@@ -141,12 +141,14 @@ TEST_CASE_METHOD(http_fixture, "administration is refused over TCP, and TCP take
 TEST_CASE_METHOD(http_fixture, "/v1/tree shows the children") {
   supervisor->tree[0].dependencies = {"redis"};
   supervisor->tree[0].last_error = "it died";
+  supervisor->tree[0].front.refused = 4;
   start_well();
   auto first = json(admin_get("/v1/tree"))["children"][0];
   CHECK(first["id"] == "postgres_pool");
   CHECK(first["state"] == "up");
   CHECK(first["dependencies"] == nlohmann::json{"redis"});
   CHECK(first["last_error"] == "it died");
+  CHECK(first["front"]["refused"] == 4);
 }
 
 TEST_CASE_METHOD(http_fixture, "/v1/stats/{child} has the pool's figures at the top level") {
@@ -210,15 +212,13 @@ TEST_CASE_METHOD(http_fixture, "/v1/sql says what PostgreSQL says") {
 TEST_CASE_METHOD(http_fixture, "a statement may take as long as its client allows") {
   start_well();
   auto client = over_unix();
-  client.send(post("/v1/sql", R"x({"sql": "select pg_sleep(100)", "timeout_ms": 120000
-})x"));
-  REQUIRE(until([&] {
-  return !pool->held.empty(); }));
-advance(119s);
-client.pull();
-CHECK(client.received.empty());
-pool->held[0].deliver(one_row("1"));
-CHECK(answer_of(client).status == 200);
+  client.send(post("/v1/sql", R"x({"sql": "select pg_sleep(100)", "timeout_ms": 120000})x"));
+  REQUIRE(until([&] { return !pool->held.empty(); }));
+  advance(119s);
+  client.pull();
+  CHECK(client.received.empty());
+  pool->held[0].deliver(one_row("1"));
+  CHECK(answer_of(client).status == 200);
 }
 
 TEST_CASE_METHOD(http_fixture, "a statement that nobody answers is over soon after its limit") {

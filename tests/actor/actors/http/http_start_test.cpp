@@ -131,15 +131,13 @@ TEST_CASE_METHOD(http_fixture, "draining lets a running request end") {
 TEST_CASE_METHOD(http_fixture, "draining ends at its deadline, whoever is still there") {
   start_well();
   auto busy = over_unix();
-  busy.send(post("/v1/sql", R"x({"sql": "select pg_sleep(60)", "timeout_ms": 60000
-})x"));
-  REQUIRE(until([&] {
-  return !pool->held.empty(); }));
-auto drained = request<void>(http, drain_atom_v, call_context::within(now(), 5s));
-advance(4s);
-CHECK(!drained.answered());
-advance(1s);
-CHECK(drained.get());
+  busy.send(post("/v1/sql", R"x({"sql": "select pg_sleep(60)", "timeout_ms": 60000})x"));
+  REQUIRE(until([&] { return !pool->held.empty(); }));
+  auto drained = request<void>(http, drain_atom_v, call_context::within(now(), 5s));
+  advance(4s);
+  CHECK(!drained.answered());
+  advance(1s);
+  CHECK(drained.get());
 }
 
 TEST_CASE_METHOD(http_fixture, "who waits for readiness is told when http shuts down instead") {

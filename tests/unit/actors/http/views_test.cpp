@@ -72,6 +72,7 @@ TEST_CASE("the tree as metrics has a series per child") {
   up.id = "postgres_pool";
   up.state = child_state::up;
   up.restarts = 2;
+  up.front = {.stashed = 3, .refused = 4, .expired = 5, .swallowed = 6};
   child_info down;
   down.id = "redis";
   down.state = child_state::not_ready;
@@ -85,6 +86,12 @@ TEST_CASE("the tree as metrics has a series per child") {
     }
     if (family.name == "dbs_supervisor_child_restarts_total")
       CHECK(std::get<uint64_t>(family.series[0].value) == 2);
+    if (family.name == "dbs_front_stashed_total")
+      CHECK(std::get<uint64_t>(family.series[0].value) == 3);
+    if (family.name == "dbs_front_refused_total")
+      CHECK(std::get<uint64_t>(family.series[0].value) == 4);
+    if (family.name == "dbs_front_expired_total")
+      CHECK(std::get<uint64_t>(family.series[0].value) == 5);
   }
 }
 

@@ -311,9 +311,9 @@ TEST_CASE("an address that cannot be used is named", "[http]") {
   auto again = f.server().listen_tcp("127.0.0.1", *taken);
   REQUIRE_FALSE(again);
   CHECK(what(again.error()).find(std::to_string(*taken)) != std::string::npos);
-  auto name = f.server().listen_tcp("localhost", 0);
+  auto name = f.server().listen_tcp("example.org", 0);
   REQUIRE_FALSE(name);
-  CHECK(what(name.error()).find("'localhost'") != std::string::npos);
+  CHECK(what(name.error()).find("'example.org'") != std::string::npos);
 }
 
 TEST_CASE("one server listens at several addresses", "[http]") {
