@@ -1,6 +1,7 @@
 #include "dbs/testing/scripted/call_script.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace dbs::testing {
 
@@ -24,13 +25,14 @@ std::string call_script::refuse(const std::string& call) {
   return refused_.back();
 }
 
-std::string call_script::complaints() const {
-  std::string result;
+void call_script::verify() const {
+  std::string problems;
   for (const auto& line : refused_)
-    result += line + "\n";
+    problems += line + "\n";
   for (const auto& x : expected_)
-    result += "did not come: " + x.call + "\n";
-  return result;
+    problems += "did not come: " + x.call + "\n";
+  if (!problems.empty())
+    throw std::logic_error(problems);
 }
 
 std::string call_script::expected_calls() const {

@@ -29,8 +29,9 @@ public:
 
   const std::vector<std::string>& journal() const noexcept { return journal_; }
 
-  /// One line for every call that was refused and for every one that did not come.
-  std::string complaints() const;
+  /// Throws `std::logic_error` with a line for every call that was refused and for
+  /// every one that did not come, if there are any.
+  void verify() const;
 
 private:
   struct expectation {

@@ -6,7 +6,7 @@
 //     pool.expect("select name from product where id = $1", 7)
 //         .answer(query_result({"name"}, {make_params("lamp")}));
 //     ... // an actor that was given pool.client() asks for product 7
-//     CHECK(pool.complaints() == "");
+//     pool.verify();
 #pragma once
 
 #include "dbs/actors/client/database_client.hpp"
@@ -22,7 +22,7 @@
 namespace dbs::testing {
 
 /// Statements must be expected, in any order, each as often as it comes; one that is
-/// not is answered with `invalid_argument` and becomes a complaint. Checkouts and the
+/// not is answered with `invalid_argument`, and `verify` complains. Checkouts and the
 /// verbs of transactions succeed unless an expectation says otherwise.
 ///
 /// As with the real pool, requests are answered by their deadline, the answers on one
@@ -57,9 +57,9 @@ public:
   /// "lease 1: commit", "lease 1: release", "lease 1: its owner died".
   const std::vector<std::string>& journal() const noexcept { return script_->journal(); }
 
-  /// One line for each call that was not expected and each expected one that did
-  /// not come; empty if all went as it should.
-  std::string complaints() const { return script_->complaints(); }
+  /// Throws `std::logic_error` with a line for each call that was not expected and
+  /// for each expected one that did not come.
+  void verify() const { script_->verify(); }
 
 private:
   std::shared_ptr<call_script> script_;

@@ -5,6 +5,12 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+
 using namespace dbs;
 using namespace dbs::tests;
 using namespace std::chrono_literals;
@@ -147,4 +153,25 @@ TEST_CASE("a fixture ends in spite of live timers, ticks and open requests") {
     REQUIRE(!open.answered());
   }
   CHECK(open.get().error() == errc::restarted);
+}
+
+TEST_CASE("a fixture that would wait for an actor for ever says so and aborts") {
+  int output[2];
+  REQUIRE(pipe(output) == 0);
+  auto child = fork();
+  if (child == 0) {
+    dup2(output[1], STDERR_FILENO);
+    std::signal(SIGABRT, SIG_DFL);
+    caf::actor immortal;
+    fixture fix;
+    immortal = fix.sys().spawn([]() -> caf::behavior { return {[](int32_t x) { return x; }}; });
+  }
+  close(output[1]);
+  std::array<char, 200> text{};
+  CHECK(read(output[0], text.data(), text.size() - 1) > 0);
+  close(output[0]);
+  CHECK(std::string{text.data()} == "actor_fixture: actors that nobody stopped: 1; track() them\n");
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK((WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT));
 }
