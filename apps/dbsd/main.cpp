@@ -8,10 +8,10 @@
 #include "dbs/config/load.hpp"
 #include "dbs/messages/error_detail.hpp"
 #include "dbs/messages/init.hpp"
+#include "dbs/runtime/caf/program_config.hpp"
 
 #include <CLI/CLI.hpp>
 #include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -76,9 +76,7 @@ int run_node(command_line& what) {
     return 0;
   }
   auto signals = block_signals();
-  caf::actor_system_config config;
-  // An idle `stealing` scheduler of CAF 0.18 adds 50 to 100 us to every wake-up.
-  config.set("caf.scheduler.policy", "sharing");
+  dbs::program_config config;
   caf::actor_system system{config};
   auto services = dbs::create_database_services(system, {std::move(*configuration), true});
   if (!services) {

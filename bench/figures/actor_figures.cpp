@@ -1,13 +1,10 @@
 // What the actor layer costs: a loop actor and a front against bare CAF.
+#include "figures/all.hpp"
+#include "figures/echo.hpp"
 #include "harness/closed_loop.hpp"
-#include "harness/figure.hpp"
 
-#include "dbs/messages/manager/control.hpp"
 #include "dbs/runtime/caf/front.hpp"
-#include "dbs/runtime/caf/loop_actor.hpp"
-
-#include <caf/actor_system_config.hpp>
-#include <caf/stateful_actor.hpp>
+#include "dbs/runtime/caf/program_config.hpp"
 
 namespace dbs::bench {
 
@@ -15,100 +12,83 @@ namespace {
 
 using namespace std::chrono_literals;
 
-using echo_actor = caf::typed_actor<caf::result<int32_t>(caf::get_atom, call_context, int32_t)>;
+constexpr window how{1000ms, 500ms};
 
-/// The same empty actor on CAF's scheduler and on a loop.
-template <class Self>
-struct echo {
-  using actor_type = echo_actor;
-  static inline const char* name = "dbs.bench.echo";
-  explicit echo(Self*) {}
-  echo_actor::behavior_type make_behavior() {
-    return {[](caf::get_atom, const call_context&, int32_t x) { return x; }};
-  }
-};
-
-struct bare_echo : echo<echo_actor::impl> {
-  using echo::echo;
-};
-
-struct loop_echo : echo<loop_actor<echo_actor>> {
-  using echo::echo;
-};
-
-/// One actor system with every kind of echo.
-class echoes : public contest {
+/// One actor system with an echo of either kind.
+class echoes {
 public:
-  echoes()
-      : system_(configure(config_)), loop_(system_, "bench"),
-        bare_(system_.spawn<caf::stateful_actor<bare_echo, echo_actor::impl>>()),
-        on_loop_(spawn_on<loop_echo>(loop_)), front_(front::make(system_, "bench")) {
-    front::of(front_).up(caf::actor_cast<caf::strong_actor_ptr>(bare_));
+  load_summary run(const echo_actor& to, int callers) {
+    return closed_loop(system_, callers, how, [&to](int) { return echo_request{to}; });
   }
 
-  ~echoes() override {
-    front::of(front_).close();
-    caf::anon_send_exit(on_loop_, caf::exit_reason::user_shutdown);
-    caf::anon_send_exit(bare_, caf::exit_reason::user_shutdown);
-    on_loop_ = nullptr;
-    bare_ = nullptr;
-    system_.await_all_actors_done();
-    loop_.stop();
+  const echo_actor& scheduled() const { return scheduled_.get(); }
+
+  const echo_actor& on_loop() const { return on_loop_.get(); }
+
+  /// A front of its own before `what`.
+  echo_actor front_of(const echo_actor& what) {
+    auto result = front::make(system_, "bench");
+    front::of(result).up(caf::actor_cast<caf::strong_actor_ptr>(what));
+    return caf::actor_cast<echo_actor>(result);
   }
-
-protected:
-  run_figures_t run(const echo_actor& to, int callers) {
-    return closed_loop(
-        system_, callers, 500ms, [to](caf::event_based_actor* self, std::function<void()> done) {
-          self->request(to, caf::infinite, caf::get_atom_v, call_context{}, int32_t{1})
-              .then([done](int32_t) { done(); });
-        });
-  }
-
-  static caf::actor_system_config& configure(caf::actor_system_config& config) {
-    config.set("caf.scheduler.policy", "sharing");
-    config.set("caf.scheduler.max-threads", 1u);
-    return config;
-  }
-
-  caf::actor_system_config config_;
-  caf::actor_system system_;
-  event_loop loop_;
-  echo_actor bare_;
-  echo_actor on_loop_;
-  caf::strong_actor_ptr front_;
-};
-
-class loop_rate : public echoes {
-public:
-  explicit loop_rate(int callers) : callers_(callers) {}
-  double ours() override { return run(on_loop_, callers_).per_second; }
-  double peer() override { return run(bare_, callers_).per_second; }
 
 private:
+  program_config config_;
+  caf::actor_system system_{config_};
+  event_loop loop_{system_, "bench"};
+  owned_actor<echo_actor> scheduled_ = spawn_echo(system_);
+  owned_actor<echo_actor> on_loop_ = spawn_echo_on(loop_);
+};
+
+class rate : public duel {
+public:
+  rate(bool with_front, int callers)
+      : ours_(with_front ? echoes_.front_of(echoes_.on_loop()) : echoes_.on_loop()),
+        callers_(callers) {}
+
+protected:
+  double ours() override { return echoes_.run(ours_, callers_).per_second; }
+  double peer() override { return echoes_.run(echoes_.scheduled(), callers_).per_second; }
+
+private:
+  echoes echoes_;
+  echo_actor ours_;
   int callers_;
 };
 
-class front_cost : public echoes {
+/// Sees the difference between two sides that go one right after the other, because
+/// a machine that drifts by a few per cent hides a front between their medians.
+class front_cost : public contest {
 public:
-  double ours() override { return time(caf::actor_cast<echo_actor>(front_)); }
-  double peer() override { return time(bare_); }
+  reading round(bool peer_first) override {
+    double with = 0;
+    double without = 0;
+    if (peer_first)
+      without = ns(echoes_.scheduled());
+    with = ns(front_);
+    if (!peer_first)
+      without = ns(echoes_.scheduled());
+    return {with - without};
+  }
 
 private:
-  double time(const echo_actor& to) { return 1e9 / run(to, 1).per_second; }
+  double ns(const echo_actor& to) { return 1e9 / echoes_.run(to, 1).per_second; }
+
+  echoes echoes_;
+  echo_actor front_ = echoes_.front_of(echoes_.scheduled());
 };
 
 } // namespace
 
 std::vector<figure> actor_figures() {
   auto bare = "bare CAF request";
+  auto one_core = placement::one_core;
   return {
-      {"loop_actor_request_1_outstanding", "op/s", placement::one_core, bare, "",
-       [] { return std::make_unique<loop_rate>(1); }},
-      {"loop_actor_request_64_outstanding", "op/s", placement::one_core, bare, "",
-       [] { return std::make_unique<loop_rate>(64); }},
-      {"front_request", "ns", placement::one_core, bare, "adds <= 60",
-       [] { return std::make_unique<front_cost>(); }, 9},
+      {"loop_actor_request_1_outstanding", "op/s", one_core, bare, "", make<rate>(false, 1)},
+      {"loop_actor_request_64_outstanding", "op/s", one_core, bare, "", make<rate>(false, 64)},
+      {"front_loop_request_1_outstanding", "op/s", one_core, bare, "", make<rate>(true, 1)},
+      {"front_loop_request_64_outstanding", "op/s", one_core, bare, "", make<rate>(true, 64)},
+      {"front_request", "ns added", one_core, "", "<= 60", make<front_cost>(), 9},
   };
 }
 

@@ -1,78 +1,105 @@
-// Callers that each keep one request outstanding, for a given time.
+// Actors that each keep one request outstanding, for a given time.
 #pragma once
 
-#include "dbs/runtime/observe/histogram.hpp"
+#include "harness/load.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/scoped_actor.hpp>
+#include <caf/stateful_actor.hpp>
 
-#include <chrono>
-#include <functional>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace dbs::bench {
 
-/// What a run has measured.
-struct run_figures_t {
-  double per_second = 0;
-  double p50_us = 0;
-  double p99_us = 0;
+/// What the callers of one run share.
+class closed_loop_run {
+public:
+  explicit closed_loop_run(window how) : recorder(how) {}
+
+  void fail(std::string why) {
+    std::lock_guard guard{mutex_};
+    if (failure_.empty())
+      failure_ = std::move(why);
+  }
+
+  /// Once all callers have ended. Throws `std::runtime_error` if one has failed: a
+  /// benchmark of errors is none.
+  load_summary summarize() const {
+    if (!failure_.empty())
+      throw std::runtime_error("a request failed: " + failure_);
+    return recorder.summarize();
+  }
+
+  load_recorder recorder;
+
+private:
+  std::mutex mutex_;
+  std::string failure_; // guarded by mutex_ while callers run
 };
 
-/// Starts one operation of caller `self` and calls `done` when it has succeeded.
-/// A failure is for the operation to throw on: a benchmark of errors is none.
-using operation = std::function<void(caf::event_based_actor* self, std::function<void()> done)>;
+/// Runs `operation(self, turn)` again and again. An operation starts one request and
+/// sees to it that `turn.done()` or `turn.failed(why)` is called when it has ended.
+template <class Operation>
+class caller {
+public:
+  static inline const char* name = "dbs.bench.caller";
 
-/// Runs `callers` actors for `duration` after a warm-up of a tenth of it.
-inline run_figures_t closed_loop(caf::actor_system& system, int callers,
-                                 std::chrono::milliseconds duration, const operation& op) {
-  using clock = std::chrono::steady_clock;
-  struct shared {
-    observe::histogram latency;
-    clock::time_point counted_from;
-    clock::time_point end;
+  /// Small enough to be captured by any handler.
+  struct turn {
+    caller* self;
+    void done() const { self->finish(); }
+    void failed(std::string why) const { self->run_->fail(std::move(why)); }
   };
-  auto state = std::make_shared<shared>();
-  auto begin = clock::now();
-  state->counted_from = begin + duration / 10;
-  state->end = state->counted_from + duration;
-  caf::scoped_actor self{system};
-  for (int i = 0; i < callers; ++i) {
-    auto caller = system.spawn([state, op](caf::event_based_actor* actor) {
-      // The loop holds itself; breaking the cycle ends the actor.
-      auto next = std::make_shared<std::function<void()>>();
-      *next = [state, op, actor, next] {
-        auto started = clock::now();
-        if (started >= state->end) {
-          auto keep = std::move(*next);
-          return;
-        }
-        op(actor, [state, started, next] {
-          auto now = clock::now();
-          if (started >= state->counted_from && now <= state->end)
-            state->latency.record(now - started);
-          auto again = *next;
-          again();
-        });
-      };
-      auto first = *next;
-      first();
-    });
-    self->monitor(caller);
+
+  caller(caf::event_based_actor* self, std::shared_ptr<closed_loop_run> run, Operation operation)
+      : self_(self), run_(std::move(run)), operation_(std::move(operation)) {}
+
+  caf::behavior make_behavior() {
+    next();
+    // An actor lives as long as it has a behavior or answers to wait for.
+    return {};
   }
-  for (int ended = 0; ended < callers;)
-    self->receive([&](const caf::down_msg& down) {
+
+private:
+  using clock = load_recorder::clock;
+
+  void next() {
+    started_ = clock::now();
+    if (run_->recorder.open(started_))
+      operation_(self_, turn{this});
+  }
+
+  void finish() {
+    run_->recorder.record(started_, clock::now());
+    next();
+  }
+
+  caf::event_based_actor* self_;
+  std::shared_ptr<closed_loop_run> run_;
+  Operation operation_;
+  clock::time_point started_{};
+};
+
+/// Runs `callers` actors, each with the operation that `make_operation(number)` gives.
+template <class MakeOperation>
+load_summary closed_loop(caf::actor_system& system, int callers, window how,
+                         MakeOperation make_operation) {
+  using operation = decltype(make_operation(0));
+  auto run = std::make_shared<closed_loop_run>(how);
+  caf::scoped_actor self{system};
+  for (auto i = 0; i < callers; ++i)
+    self->monitor(system.spawn<caf::stateful_actor<caller<operation>>>(run, make_operation(i)));
+  for (auto ended = 0; ended < callers; ++ended)
+    self->receive([&run](const caf::down_msg& down) {
       if (down.reason)
-        throw std::runtime_error("a caller failed: " + to_string(down.reason));
-      ++ended;
+        run->fail(to_string(down.reason));
     });
-  auto figures = observe::summarize(state->latency.snapshot());
-  auto us = [](caf::timespan x) { return std::chrono::duration<double, std::micro>{x}.count(); };
-  return {static_cast<double>(figures.count) / std::chrono::duration<double>{duration}.count(),
-          us(figures.p50), us(figures.p99)};
+  return run->summarize();
 }
 
 } // namespace dbs::bench

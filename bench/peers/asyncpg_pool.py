@@ -1,6 +1,6 @@
 """asyncpg's pool under uvloop: TASKS tasks that each acquire, fetch and release.
 
-usage: asyncpg_pool.py HOST PORT POOL_SIZE TASKS SECONDS
+usage: asyncpg_pool.py HOST PORT POOL_SIZE TASKS ROWS WARM_UP_SECONDS SECONDS
 Prints operations per second.
 """
 
@@ -13,12 +13,11 @@ import asyncpg
 import uvloop
 
 
-async def main(host, port, size, tasks, seconds):
+async def main(host, port, size, tasks, rows, warm_up, seconds):
     pool = await asyncpg.create_pool(
         host=host, port=port, user="postgres", database="postgres", min_size=size, max_size=size
     )
-    start = time.monotonic()
-    counted_from = start + seconds / 10
+    counted_from = time.monotonic() + warm_up
     end = counted_from + seconds
     done = 0
 
@@ -28,8 +27,9 @@ async def main(host, port, size, tasks, seconds):
             began = time.monotonic()
             if began >= end:
                 return
-            value = await pool.fetchval("SELECT v FROM kv WHERE k = $1", random.randint(1, 100_000))
-            assert value is not None
+            value = await pool.fetchval("SELECT v FROM kv WHERE k = $1", random.randint(1, rows))
+            if value is None:
+                raise RuntimeError("a key has no row")
             if began >= counted_from and time.monotonic() <= end:
                 done += 1
 
@@ -40,5 +40,5 @@ async def main(host, port, size, tasks, seconds):
 
 if __name__ == "__main__":
     uvloop.install()
-    host, port, size, tasks, seconds = sys.argv[1:]
-    asyncio.run(main(host, int(port), int(size), int(tasks), float(seconds)))
+    host, port, size, tasks, rows, warm_up, seconds = sys.argv[1:]
+    asyncio.run(main(host, int(port), int(size), int(tasks), int(rows), float(warm_up), float(seconds)))

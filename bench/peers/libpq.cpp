@@ -1,120 +1,126 @@
 #include "peers/libpq.hpp"
 
-#include <libpq-fe.h>
+#include "peers/kv.hpp"
+
 #include <poll.h>
 
-#include <memory>
-#include <random>
-#include <vector>
+#include <stdexcept>
 
 namespace dbs::bench {
 
 namespace {
 
-using clock = std::chrono::steady_clock;
+using clock = load_recorder::clock;
 
-struct closer {
-  void operator()(PGconn* conn) const { PQfinish(conn); }
+struct result_clearer {
+  void operator()(PGresult* result) const { PQclear(result); }
 };
 
-using connection = std::unique_ptr<PGconn, closer>;
+using result = std::unique_ptr<PGresult, result_clearer>;
 
-connection open(const std::string& conninfo) {
-  connection result{PQconnectdb(conninfo.c_str())};
-  if (PQstatus(result.get()) != CONNECTION_OK)
-    throw std::runtime_error(PQerrorMessage(result.get()));
-  PQclear(PQprepare(result.get(), "kv", "SELECT v FROM kv WHERE k = $1", 1, nullptr));
-  return result;
+[[noreturn]] void fail(const libpq_connection& conn) {
+  throw std::runtime_error(std::string{"libpq: "} + PQerrorMessage(conn.get()));
 }
 
-/// Counts a result, and insists that it is one row.
-void check(PGresult* result) {
-  auto good = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
-  PQclear(result);
-  if (!good)
-    throw std::runtime_error("a query of the peer failed");
+libpq_connection open(const std::string& conninfo) {
+  libpq_connection conn{PQconnectdb(conninfo.c_str())};
+  if (PQstatus(conn.get()) != CONNECTION_OK)
+    fail(conn);
+  result prepared{PQprepare(conn.get(), "kv", kv_select, 1, nullptr)};
+  if (PQresultStatus(prepared.get()) != PGRES_COMMAND_OK)
+    fail(conn);
+  return conn;
 }
 
-run_figures_t figures(const observe::histogram& latency, std::chrono::milliseconds duration) {
-  auto x = observe::summarize(latency.snapshot());
-  auto us = [](caf::timespan t) { return std::chrono::duration<double, std::micro>{t}.count(); };
-  return {static_cast<double>(x.count) / std::chrono::duration<double>{duration}.count(), us(x.p50),
-          us(x.p99)};
+void expect_one_row(const libpq_connection& conn, const result& rows) {
+  if (PQresultStatus(rows.get()) != PGRES_TUPLES_OK)
+    fail(conn);
+  if (PQntuples(rows.get()) != 1)
+    throw std::runtime_error("libpq: a key has no row");
 }
 
 } // namespace
 
-run_figures_t libpq_mux(const std::string& conninfo, int connections,
-                        std::chrono::milliseconds duration) {
-  struct slot {
-    connection conn;
-    clock::time_point sent;
-  };
-  std::vector<slot> slots;
-  std::vector<pollfd> polled;
-  std::minstd_rand random{1};
-  auto send = [&random](slot& s) {
-    auto key = std::to_string(1 + random() % 100'000);
-    const char* values[] = {key.c_str()};
-    s.sent = clock::now();
-    if (PQsendQueryPrepared(s.conn.get(), "kv", 1, values, nullptr, nullptr, 0) != 1 ||
-        PQflush(s.conn.get()) != 0)
-      throw std::runtime_error(PQerrorMessage(s.conn.get()));
-  };
-  for (int i = 0; i < connections; ++i) {
-    slots.push_back({open(conninfo), {}});
-    PQsetnonblocking(slots.back().conn.get(), 1);
-    polled.push_back({PQsocket(slots.back().conn.get()), POLLIN, 0});
-  }
-  observe::histogram latency;
-  auto counted_from = clock::now() + duration / 10;
-  auto end = counted_from + duration;
-  for (auto& s : slots)
-    send(s);
-  while (clock::now() < end) {
-    poll(polled.data(), polled.size(), 1000);
-    for (size_t i = 0; i < slots.size(); ++i) {
-      if ((polled[i].revents & POLLIN) == 0)
-        continue;
-      auto& s = slots[i];
-      if (PQconsumeInput(s.conn.get()) != 1)
-        throw std::runtime_error(PQerrorMessage(s.conn.get()));
-      auto done = false;
-      while (PQisBusy(s.conn.get()) == 0) {
-        auto* result = PQgetResult(s.conn.get());
-        if (result == nullptr) {
-          done = true;
-          break;
-        }
-        check(result);
-      }
-      if (!done)
-        continue;
-      auto now = clock::now();
-      if (s.sent >= counted_from && now <= end)
-        latency.record(now - s.sent);
-      send(s);
-    }
-  }
-  return figures(latency, duration);
+std::string random_key::operator()() {
+  return std::to_string(1 + random_() % kv_rows);
 }
 
-run_figures_t libpq_sync(const std::string& conninfo, std::chrono::milliseconds duration) {
-  auto conn = open(conninfo);
-  std::minstd_rand random{1};
-  observe::histogram latency;
-  auto counted_from = clock::now() + duration / 10;
-  auto end = counted_from + duration;
-  for (;;) {
-    auto key = std::to_string(1 + random() % 100'000);
-    const char* values[] = {key.c_str()};
-    auto sent = clock::now();
-    if (sent >= end)
-      return figures(latency, duration);
-    check(PQexecPrepared(conn.get(), "kv", 1, values, nullptr, nullptr, 0));
-    if (sent >= counted_from)
-      latency.record(clock::now() - sent);
+// -- many connections --------------------------------------------------------------
+
+libpq_mux::libpq_mux(const std::string& conninfo, int connections) {
+  for (auto i = 0; i < connections; ++i) {
+    slots_.push_back({open(conninfo)});
+    if (PQsetnonblocking(slots_.back().conn.get(), 1) != 0)
+      fail(slots_.back().conn);
   }
+}
+
+void libpq_mux::send(slot& s, clock::time_point now) {
+  auto key = keys_();
+  const char* values[] = {key.c_str()};
+  s.sent = now;
+  s.busy = true;
+  // So little always fits into the socket's buffer.
+  if (PQsendQueryPrepared(s.conn.get(), "kv", 1, values, nullptr, nullptr, 0) != 1 ||
+      PQflush(s.conn.get()) != 0)
+    fail(s.conn);
+}
+
+bool libpq_mux::receive(slot& s) {
+  if (PQconsumeInput(s.conn.get()) != 1)
+    fail(s.conn);
+  while (PQisBusy(s.conn.get()) == 0) {
+    result rows{PQgetResult(s.conn.get())};
+    if (!rows)
+      return true;
+    expect_one_row(s.conn, rows);
+  }
+  return false;
+}
+
+load_summary libpq_mux::run(window how) {
+  std::vector<pollfd> polled;
+  for (auto& s : slots_)
+    polled.push_back({PQsocket(s.conn.get()), POLLIN, 0});
+  load_recorder recorder{how};
+  for (auto& s : slots_)
+    send(s, clock::now());
+  auto busy = slots_.size();
+  while (busy > 0) {
+    if (poll(polled.data(), polled.size(), 10'000) <= 0)
+      throw std::runtime_error("libpq: no answer for ten seconds");
+    for (size_t i = 0; i < slots_.size(); ++i) {
+      auto& s = slots_[i];
+      if (polled[i].revents == 0 || !s.busy || !receive(s))
+        continue;
+      auto now = clock::now();
+      recorder.record(s.sent, now);
+      s.busy = false;
+      if (recorder.open(now))
+        send(s, now);
+      else
+        --busy;
+    }
+  }
+  return recorder.summarize();
+}
+
+// -- one connection ----------------------------------------------------------------
+
+libpq_sync::libpq_sync(const std::string& conninfo) : conn_(open(conninfo)) {}
+
+load_summary libpq_sync::run(window how) {
+  load_recorder recorder{how};
+  for (auto began = clock::now(); recorder.open(began);) {
+    auto key = keys_();
+    const char* values[] = {key.c_str()};
+    result rows{PQexecPrepared(conn_.get(), "kv", 1, values, nullptr, nullptr, 0)};
+    expect_one_row(conn_, rows);
+    auto ended = clock::now();
+    recorder.record(began, ended);
+    began = ended;
+  }
+  return recorder.summarize();
 }
 
 } // namespace dbs::bench

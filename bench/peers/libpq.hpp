@@ -1,18 +1,66 @@
-// Raw libpq, as fast as it goes without a pool or actors.
+// Raw libpq, as fast as it goes without a pool or actors. Connections stay open
+// from round to round.
 #pragma once
 
-#include "harness/closed_loop.hpp"
+#include "harness/load.hpp"
 
+#include <libpq-fe.h>
+
+#include <memory>
+#include <random>
 #include <string>
+#include <vector>
 
 namespace dbs::bench {
 
-/// One thread, `connections` connections in non-blocking mode under poll(2), one
-/// prepared `kv` select outstanding on each.
-run_figures_t libpq_mux(const std::string& conninfo, int connections,
-                        std::chrono::milliseconds duration);
+struct libpq_closer {
+  void operator()(PGconn* conn) const { PQfinish(conn); }
+};
+
+using libpq_connection = std::unique_ptr<PGconn, libpq_closer>;
+
+/// Draws keys of the table `kv`, as text.
+class random_key {
+public:
+  std::string operator()();
+
+private:
+  std::minstd_rand random_{1};
+};
+
+/// One thread, several connections in non-blocking mode under poll(2), one prepared
+/// select outstanding on each.
+class libpq_mux {
+public:
+  libpq_mux(const std::string& conninfo, int connections);
+
+  load_summary run(window how);
+
+private:
+  struct slot {
+    libpq_connection conn;
+    load_recorder::clock::time_point sent{};
+    bool busy = false;
+  };
+
+  void send(slot& s, load_recorder::clock::time_point now);
+  /// True when the whole answer is there.
+  static bool receive(slot& s);
+
+  std::vector<slot> slots_;
+  random_key keys_;
+};
 
 /// One connection, synchronous: PQexecPrepared in a loop.
-run_figures_t libpq_sync(const std::string& conninfo, std::chrono::milliseconds duration);
+class libpq_sync {
+public:
+  explicit libpq_sync(const std::string& conninfo);
+
+  load_summary run(window how);
+
+private:
+  libpq_connection conn_;
+  random_key keys_;
+};
 
 } // namespace dbs::bench

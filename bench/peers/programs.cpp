@@ -1,0 +1,117 @@
+#include "peers/programs.hpp"
+
+#include "peers/kv.hpp"
+
+#include "dbs/testing/servers/process.hpp"
+#include "dbs/testing/servers/temporary_directory.hpp"
+
+#include <fmt/core.h>
+
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace dbs::bench {
+
+namespace {
+
+/// What a program takes beyond the window.
+constexpr std::chrono::seconds overhead_limit{30};
+
+/// The interpreter of Debian, by its path: the packages python3-asyncpg and
+/// python3-uvloop belong to it, and another python3 in PATH does not see them.
+constexpr const char* debians_python = "/usr/bin/python3";
+
+std::filesystem::path program(const std::string& name) {
+  auto path = testing::find_in_path(name);
+  if (path.empty())
+    throw std::runtime_error("there is no program '" + name + "'");
+  return path;
+}
+
+std::string seconds(std::chrono::milliseconds x) {
+  return fmt::format("{}", std::chrono::duration<double>{x}.count());
+}
+
+std::string run(const std::filesystem::path& what, std::vector<std::string> arguments, window how) {
+  testing::temporary_directory directory{"peer"};
+  return testing::run_program(
+      {.program = what, .arguments = std::move(arguments), .output = directory.path() / "output"},
+      how.warm_up + how.counted + overhead_limit);
+}
+
+/// Runs a script of this folder, which prints its rate in its last line.
+double run_script(const std::filesystem::path& interpreter, const std::string& script,
+                  const program_load& load) {
+  auto output = run(interpreter,
+                    {std::string{DBS_BENCH_PEERS "/"} + script,
+                     load.server.socket_directory().string(), std::to_string(load.server.port()),
+                     std::to_string(load.connections), std::to_string(load.callers),
+                     std::to_string(kv_rows), seconds(load.how.warm_up), seconds(load.how.counted)},
+                    load.how);
+  return std::stod(testing::tail(output, 1));
+}
+
+} // namespace
+
+double asyncpg_pool(const program_load& load) {
+  return run_script(debians_python, "asyncpg_pool.py", load);
+}
+
+double node_postgres_pool(const program_load& load) {
+  return run_script(program("node"), "node_postgres.mjs", load);
+}
+
+double pgbench(const program_load& load) {
+  testing::temporary_directory directory{"pgbench"};
+  auto script = directory.path() / "select.sql";
+  std::ofstream{script} << fmt::format("\\set k random(1, {})\n"
+                                       "SELECT v FROM kv WHERE k = :k;\n",
+                                       kv_rows);
+  // It knows whole seconds only. Its progress lines, one a second, let us leave out
+  // those of the warm-up.
+  auto warm_up = std::chrono::ceil<std::chrono::seconds>(load.how.warm_up);
+  auto counted = std::chrono::ceil<std::chrono::seconds>(load.how.counted);
+  auto output = run(program("pgbench"),
+                    {"-n",
+                     "-M",
+                     "prepared",
+                     "-j",
+                     "1",
+                     "-P",
+                     "1",
+                     "-f",
+                     script.string(),
+                     "-c",
+                     std::to_string(load.connections),
+                     "-T",
+                     std::to_string((warm_up + counted).count()),
+                     "-h",
+                     load.server.socket_directory().string(),
+                     "-p",
+                     std::to_string(load.server.port()),
+                     "-U",
+                     "postgres",
+                     "postgres"},
+                    load.how);
+  std::istringstream lines{output};
+  double sum = 0;
+  auto count = 0;
+  for (std::string line; std::getline(lines, line);) {
+    double at = 0;
+    double rate = 0;
+    if (std::sscanf(line.c_str(), "progress: %lf s, %lf tps", &at, &rate) != 2)
+      continue;
+    if (at < static_cast<double>(warm_up.count()) + 0.5)
+      continue;
+    sum += rate;
+    ++count;
+  }
+  if (count == 0)
+    throw std::runtime_error("pgbench told no rate:\n" + testing::tail(output));
+  return sum / count;
+}
+
+} // namespace dbs::bench

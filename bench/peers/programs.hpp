@@ -1,0 +1,30 @@
+// Peers that are programs of their own: they run once per round.
+#pragma once
+
+#include "harness/load.hpp"
+
+#include "dbs/testing/servers/private_postgres.hpp"
+
+namespace dbs::bench {
+
+/// What the programs are asked to do.
+struct program_load {
+  const testing::private_postgres& server;
+  int connections;
+  int callers;
+  window how;
+};
+
+// Each returns operations per second, and throws `std::runtime_error` with the end of
+// what the program wrote if it fails.
+
+/// Python's asyncpg with its pool, under uvloop: the stack that DatabaseServices replaces.
+double asyncpg_pool(const program_load& load);
+
+/// node-postgres with its pool. The package is found through NODE_PATH.
+double node_postgres_pool(const program_load& load);
+
+/// pgbench -M prepared, with as many clients as `load` has connections.
+double pgbench(const program_load& load);
+
+} // namespace dbs::bench
