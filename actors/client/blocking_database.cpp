@@ -23,8 +23,13 @@ caf::expected<std::vector<pg_holder>> blocking_database::holders() {
 
 caf::expected<blocking_database::session> blocking_database::checkout(pg_checkout request) {
   auto lease = blocking_ask<pg_lease>(*self_, options_, pool_, checkout_atom_v, request);
-  if (!lease)
+  if (!lease) {
+    // The pool may grant it after all; it belongs to an owner that is gone then, or
+    // goes with the last session.
+    if (lease.error() == errc::deadline_exceeded)
+      self_ = std::make_shared<caf::scoped_actor>(self_->ptr()->home_system());
     return std::move(lease.error());
+  }
   return session{self_, pool_, *lease, options_};
 }
 

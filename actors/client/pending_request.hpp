@@ -4,16 +4,21 @@
 #include "dbs/messages/error_detail.hpp"
 
 #include <caf/error.hpp>
+#include <caf/sec.hpp>
 
 #include <utility>
 
 namespace dbs {
 
-/// Whatever CAF itself has to say about a request - the receiver is down, the
-/// promise was broken - means `restarted` to a caller.
+/// What CAF itself has to say about a request, in our terms: a timeout at a blocking
+/// edge is `deadline_exceeded`, everything else - the receiver is down, the promise
+/// was broken - is `restarted`.
 inline caf::error as_service_error(caf::error reason) {
   if (reason.category() == caf::type_id_v<errc>)
     return reason;
+  if (reason == caf::sec::request_timeout)
+    return fail(errc::deadline_exceeded, "the service did not answer in time: whether a write has "
+                                         "taken effect is unknown");
   return fail(errc::restarted, "the service is gone: " + to_string(reason));
 }
 

@@ -5,6 +5,7 @@
 #include "dbs/runtime/caf/actor_name.hpp"
 #include "dbs/runtime/postgres/libpq_connection.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <random>
 
@@ -16,6 +17,10 @@ constexpr caf::timespan tick_interval = std::chrono::seconds{1};
 
 /// How long the server may take for the probe before the pool is called unhealthy.
 constexpr caf::timespan probe_timeout = std::chrono::seconds{2};
+
+/// A pool without an idle connection cannot be probed. It is called degraded if no
+/// statement has succeeded for this time either.
+constexpr caf::timespan busy_limit = probe_timeout + tick_interval;
 
 } // namespace
 
@@ -139,11 +144,6 @@ caf::result<void> postgres_pool_state::with_reply(Call call) {
 }
 
 void postgres_pool_state::on_result(request_token token, caf::expected<pg_result> result) {
-  if (token == probe_token) {
-    probing_ = false;
-    probe_error_ = result ? "" : describe(result.error());
-    return;
-  }
   auto answer = results_.take(token);
   if (result)
     answer.deliver(std::move(*result));
@@ -160,6 +160,8 @@ void postgres_pool_state::on_lease(request_token token, caf::expected<pg_lease> 
 }
 
 void postgres_pool_state::on_done(request_token token, caf::error reason) {
+  if (token == probe_token)
+    return on_probed(std::move(reason));
   auto answer = acknowledgements_.take(token);
   if (reason)
     answer.deliver(std::move(reason));
@@ -206,6 +208,7 @@ caf::result<void> postgres_pool_state::resize(const resize_request& request) {
 }
 
 void postgres_pool_state::on_ready() {
+  probed_ = self_->now();
   startup_.succeeded();
 }
 
@@ -222,15 +225,20 @@ void postgres_pool_state::on_drained() {
 // -- watching ----------------------------------------------------------------------
 
 void postgres_pool_state::tick() {
-  metrics_.publish(report(), self_->now());
-  if (startup_.is_ready() && !probing_)
-    probe();
+  auto now = self_->now();
+  metrics_.publish(report(), now);
+  if (core_->last_success() + tick_interval > now)
+    probe_error_.reset();
+  else if (!probing_)
+    probing_ = core_->probe(probe_token, now + probe_timeout);
   self_->timers().schedule_after(tick_interval, [this] { tick(); });
 }
 
-void postgres_pool_state::probe() {
-  probing_ = true;
-  core_->execute(probe_token, 0, pg_statement{"SELECT 1", {}, true}, self_->now() + probe_timeout);
+void postgres_pool_state::on_probed(caf::error reason) {
+  probing_ = false;
+  probe_error_ = std::move(reason);
+  if (!probe_error_)
+    probed_ = self_->now();
 }
 
 pool_stats postgres_pool_state::report() const {
@@ -254,9 +262,16 @@ health_report postgres_pool_state::health() const {
     result.status = health_status::unhealthy;
     result.detail =
         stats.last_connect_error.empty() ? "not connected yet" : stats.last_connect_error;
-  } else if (!probe_error_.empty()) {
-    result.status = health_status::unhealthy;
-    result.detail = "the last probe failed: " + probe_error_;
+  } else if (probe_error_) {
+    // A single connection that broke says little about the server.
+    result.status = postgres::breaks_connection(probe_error_) ? health_status::degraded
+                                                              : health_status::unhealthy;
+    result.detail = "the last probe failed: " + describe(probe_error_);
+  } else if (stats.idle == 0 &&
+             std::max(probed_, core_->last_success()) + busy_limit < self_->now()) {
+    result.status = health_status::degraded;
+    result.detail = "all connections are busy, and no statement has succeeded for " +
+                    postgres::pretty(busy_limit);
   } else if (stats.leaks > 0) {
     result.status = health_status::degraded;
     result.detail = std::to_string(stats.leaks) + " leases are held for too long";

@@ -41,8 +41,8 @@ struct postgres_pool_options {
 /// connections close, leases end (the server rolls back), open requests are
 /// answered `restarted`.
 ///
-/// Probes the server with a statement of its own every second, so that a server
-/// that hangs is noticed when nobody asks for anything.
+/// Probes the server with a statement of its own in every second in which no statement
+/// has succeeded, so that a server that hangs is noticed when nobody asks for anything.
 class postgres_pool_state : private postgres::pool_client,
                             private postgres::pool_listener,
                             private postgres::connection_environment {
@@ -80,7 +80,7 @@ private:
   caf::result<void> with_reply(Call call);
 
   void tick();
-  void probe();
+  void on_probed(caf::error reason);
 
   // -- the pool's answers and events ------------------------------------------------
 
@@ -123,8 +123,10 @@ private:
 
   bool started_ = false;
   bool probing_ = false;
-  /// Why the last probe failed; empty if it succeeded.
-  std::string probe_error_;
+  /// Why the last probe failed; empty if it, or a statement since, has succeeded.
+  caf::error probe_error_;
+  /// When a probe has succeeded last.
+  postgres::pool_core::time_point probed_;
 
   // Last, so that it goes first: it closes the connections, which use the above.
   std::unique_ptr<postgres::pool_core> core_;

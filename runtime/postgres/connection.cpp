@@ -10,10 +10,6 @@ bool is_stale_plan(const caf::error& err) {
   if (err != errc::query_failed)
     return false;
   auto info = detail(err);
-  // invalid_sql_statement_name: the server has dropped the statement, say by
-  // DISCARD ALL.
-  if (info.sqlstate == "26000")
-    return true;
   // feature_not_supported stands for much; the message is localised, the name of
   // the server's function is not.
   return info.sqlstate == "0A000" &&
@@ -21,6 +17,14 @@ bool is_stale_plan(const caf::error& err) {
            return x.name == "routine" &&
                   x.value == field::value_type{std::string{"RevalidateCachedQuery"}};
          });
+}
+
+bool is_lost_statement(const caf::error& err) {
+  if (err != errc::query_failed)
+    return false;
+  auto info = detail(err);
+  return std::any_of(info.fields.begin(), info.fields.end(),
+                     [](const field& x) { return x.name == "lost_statement"; });
 }
 
 } // namespace dbs::postgres

@@ -43,6 +43,7 @@ public:
   virtual void on_lost(connection& conn, caf::error reason) = 0;
 };
 
+/// `unknown` once the connection has broken: `on_lost` is about to come.
 enum class transaction_status : uint8_t { idle, active, in_transaction, failed, unknown };
 
 class connection {
@@ -84,8 +85,14 @@ public:
 };
 
 /// True if the error says that a cached plan no longer fits the schema, so that
-/// the same statement may succeed once prepared anew.
+/// the same statement may succeed once prepared anew. All connections have prepared
+/// against that schema.
 bool is_stale_plan(const caf::error& err);
+
+/// True if a statement that the connection had prepared is gone, or its name is
+/// taken, so that the same statement may succeed once prepared anew on that
+/// connection. The error has the field `lost_statement`.
+bool is_lost_statement(const caf::error& err);
 
 using connection_ptr = std::unique_ptr<connection>;
 

@@ -1,6 +1,7 @@
 // What happens to a connection when a statement ends, and on its way back.
 #include "dbs/runtime/postgres/pool_core.hpp"
 #include "dbs/runtime/postgres/pool_sql.hpp"
+#include "dbs/runtime/postgres/statement_class.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -14,6 +15,26 @@ namespace {
 /// refusal, it is simply read-only: they are not replaced again before this time.
 constexpr caf::timespan role_change_interval = std::chrono::seconds{5};
 
+/// How long a server goes on with a statement whose connection we have closed: it looks
+/// once a second, see `forced_options` of the connection.
+constexpr caf::timespan linger = std::chrono::milliseconds{1500};
+
+/// Whether a statement whose end nobody saw may have changed something for good: its
+/// cancel can come too late.
+bool may_have_happened(const pool_request& r) {
+  switch (r.kind) {
+  case request_kind::commit:
+    return r.sent_in != transaction_status::failed;
+  case request_kind::execute:
+  case request_kind::statement:
+    if (r.sent_in == transaction_status::idle)
+      return !only_reads(r.statement.sql);
+    return r.sent_in != transaction_status::failed && commits(r.statement.sql);
+  default:
+    return false;
+  }
+}
+
 } // namespace
 
 // -- results ------------------------------------------------------------------------
@@ -22,6 +43,8 @@ void pool_core::on_result(pool_slot& s, caf::expected<pg_result> result) {
   if (s.phase == slot_phase::closing)
     return;
   s.busy = false;
+  if (result && result->command_tag() == "PREPARE")
+    s.prepared_by_user = true;
   if (s.abandoned) {
     if (!result && breaks_connection(result.error()))
       return drop_broken(s, result.error());
@@ -40,14 +63,19 @@ void pool_core::on_result(pool_slot& s, caf::expected<pg_result> result) {
 void pool_core::statement_done(pool_slot& s, caf::expected<pg_result> result) {
   auto r = s.running.begin();
   auto now = timers_.now();
-  listener_.record_query(now - r->started);
+  auto probe = r->kind == request_kind::probe;
+  if (!probe) {
+    listener_.record_query(now - r->started);
+    if (result)
+      last_success_ = now;
+  }
   if (!result) {
     auto reason = std::move(result.error());
     if (breaks_connection(reason)) {
       // Not a byte was sent, so it is safe to run elsewhere; each connection that
       // the pool may have can be met broken once.
       if (is(reason, errc::connection_lost) && !draining_ && r->moves <= limit() &&
-          r->deadline > now)
+          r->deadline > now && !probe)
         submit_again(s);
       else
         answer(s.running, r, reason);
@@ -55,7 +83,7 @@ void pool_core::statement_done(pool_slot& s, caf::expected<pg_result> result) {
     }
     if (retry_stale_plan(s, reason))
       return;
-    check_role(s, reason, true);
+    check_role(s, reason, slot_transaction::none);
     answer(s.running, r, std::move(reason));
   } else if (auto status = s.conn->status(); status != transaction_status::idle) {
     answer(s.running, r,
@@ -70,11 +98,13 @@ void pool_core::statement_done(pool_slot& s, caf::expected<pg_result> result) {
 
 bool pool_core::retry_stale_plan(pool_slot& s, const caf::error& reason) {
   auto r = s.running.begin();
-  if (!is_stale_plan(reason))
+  if (is_stale_plan(reason))
+    ++plan_epoch_;
+  else if (is_lost_statement(reason))
+    s.conn->forget_statements();
+  else
     return false;
   note(pool_event::stale_plan, s.conn.get(), &reason);
-  // All connections have prepared against the same schema.
-  ++plan_epoch_;
   if (r->reprepared || s.conn->status() != transaction_status::idle)
     return false;
   r->reprepared = true;
@@ -82,13 +112,13 @@ bool pool_core::retry_stale_plan(pool_slot& s, const caf::error& reason) {
   return true;
 }
 
-void pool_core::check_role(pool_slot& s, const caf::error& reason, bool trusted) {
-  if (!is_read_only_refusal(reason) || s.generation != generation_)
+void pool_core::check_role(pool_slot& s, const caf::error& reason, slot_transaction in) {
+  if (!is_read_only_refusal(reason) || s.generation != generation_ ||
+      in == slot_transaction::begun_read_only)
     return;
-  if (!trusted) {
-    // The user may have asked for a read-only transaction: suspect this one alone.
-    if (s.transaction == slot_transaction::typed_by_user)
-      s.expired = true;
+  if (in == slot_transaction::typed_by_user || s.conn->dirty()) {
+    // The user may have asked for it: suspect this connection alone.
+    s.expired = true;
     return;
   }
   auto now = timers_.now();
@@ -122,8 +152,10 @@ void pool_core::drop_broken(pool_slot& s, const caf::error& reason) {
 
 void pool_core::abandon(pool_slot& s, caf::error reason) {
   auto r = s.running.begin();
-  if (r->kind == request_kind::commit)
-    reason = fail(errc::in_doubt, "commit: the outcome is unknown, because " + detail(reason).what);
+  if (r->kind != request_kind::probe)
+    listener_.record_query(timers_.now() - r->started);
+  if (may_have_happened(*r))
+    reason = fail(errc::in_doubt, "the outcome is unknown: " + detail(reason).what);
   answer(s.running, r, std::move(reason));
   s.abandoned = true;
   s.cleanup_timer = timers_.schedule_after(settings_.cleanup_timeout, [this, &s] {
@@ -165,10 +197,13 @@ void pool_core::settle(pool_slot& s) {
   std::erase(cancels_due_, &s);
   s.abandoned = false;
   timers_.cancel(s.cleanup_timer);
-  if (s.phase == slot_phase::lease)
+  if (s.phase == slot_phase::lease) {
+    // A BEGIN that came too late may have been one of any kind.
+    track_transaction(s, slot_transaction::typed_by_user);
     next_operation(*s.lease);
-  else
+  } else {
     give_back(s);
+  }
 }
 
 // -- the way back -------------------------------------------------------------------
@@ -185,14 +220,17 @@ void pool_core::give_back(pool_slot& s) {
       return clean(s, "ROLLBACK");
     }
     [[fallthrough]];
-  default:
+  case transaction_status::active:
     note(pool_event::cleanup_failed, s.conn.get());
     return close(s);
+  case transaction_status::unknown:
+    return; // until `on_lost`
   }
   if (!must_close(s) && !s.was_reset && (settings_.strict_reset || s.conn->dirty())) {
     s.was_reset = true;
     note(pool_event::resets, s.conn.get());
-    return clean(s, reset_session_sql);
+    return clean(s,
+                 settings_.strict_reset || s.prepared_by_user ? reset_all_sql : reset_session_sql);
   }
   timers_.cancel(s.cleanup_timer);
   s.was_reset = false;
@@ -218,8 +256,10 @@ void pool_core::on_cleaned(pool_slot& s, const caf::expected<pg_result>& result)
     note(pool_event::cleanup_failed, s.conn.get(), &result.error());
     return close(s);
   }
-  if (s.was_reset)
+  if (s.was_reset) {
     s.conn->mark_clean();
+    s.prepared_by_user = false;
+  }
   give_back(s);
 }
 
@@ -263,6 +303,7 @@ void pool_core::close(pool_slot& s) {
   if (!s.running.empty())
     answer(s.running, s.running.begin(), {});
   s.phase = slot_phase::closing;
+  s.gone_at = s.busy ? timers_.now() + linger : time_point::min();
   closing_.push_back(&s);
   if (std::exchange(s.cancelling, false)) {
     --cancels_in_flight_;
@@ -270,19 +311,37 @@ void pool_core::close(pool_slot& s) {
   }
   if (established() == 0)
     gate_.no_connection_left(timers_.now());
-  if (!bury_timer_)
-    bury_timer_ = timers_.schedule(timers_.now(), [this] { bury(); });
+  bury_soon();
+}
+
+void pool_core::bury_soon() {
+  timers_.cancel(bury_timer_);
+  bury_timer_ = timers_.schedule(timers_.now(), [this] { bury(); });
 }
 
 void pool_core::bury() {
   bury_timer_ = {};
   // Destructors first, then new connects: never more connections than allowed.
-  for (auto* s : std::exchange(closing_, {}))
-    std::erase_if(slots_, [s](const auto& x) { return x.get() == s; });
+  auto now = timers_.now();
+  auto next = time_point::max();
+  auto gone = [&](const std::unique_ptr<pool_slot>& s) {
+    if (s->phase != slot_phase::closing)
+      return false;
+    s->conn.reset();
+    if (draining_ || s->gone_at <= now)
+      return true;
+    next = std::min(next, s->gone_at);
+    return false;
+  };
+  std::erase_if(closing_, [&](const pool_slot* s) { return draining_ || s->gone_at <= now; });
+  std::erase_if(slots_, gone);
+  if (next != time_point::max())
+    bury_timer_ = timers_.schedule(next, [this] { bury(); });
   if (draining_ && slots_.empty() && !std::exchange(drained_, true)) {
     timers_.cancel(drain_timer_);
     return listener_.on_drained();
   }
+  refuse_self_waiters();
   arm_retry();
   pump();
 }

@@ -35,7 +35,9 @@ pool_core::pool_core(const database_settings& settings, pool_options options, fa
     : settings_(settings), options_(options), pool_size_(settings.pool_size),
       max_overflow_(settings.max_overflow), make_(std::move(make)), timers_(timers),
       client_(client), listener_(listener), random_(static_cast<uint32_t>(options.seed)),
-      gate_(options.seed) {}
+      gate_(options.seed) {
+  options_.incarnation &= (1U << (63 - pg_lease_counter_bits)) - 1;
+}
 
 pool_core::~pool_core() {
   auto forget = [this](request_list& requests) {
@@ -70,6 +72,19 @@ void pool_core::execute(request_token token, owner_id owner, pg_statement statem
   auto r = obtain(request_kind::execute, token, owner, deadline);
   r->statement = std::move(statement);
   submit(r);
+}
+
+bool pool_core::probe(request_token token, time_point deadline) {
+  if (draining_ || idle_.empty())
+    return false;
+  auto r = obtain(request_kind::probe, token, 0, deadline);
+  r->statement.sql = "SELECT 1";
+  auto& s = *idle_.back();
+  idle_.pop_back();
+  s.phase = slot_phase::statement;
+  arm(r, deadline);
+  run(s, fresh_, r);
+  return true;
 }
 
 void pool_core::checkout(request_token token, owner_id owner, const pg_checkout& what,
@@ -157,6 +172,7 @@ caf::error pool_core::resize(uint32_t pool_size, uint32_t max_overflow) {
   while (!idle_.empty() && (idle_.size() > pool_size_ || slots_.size() - closing_.size() > limit()))
     close_oldest_idle(pool_event::closed_shrink);
   send_cancels();
+  refuse_self_waiters();
   pump();
   return {};
 }
@@ -171,12 +187,10 @@ void pool_core::drain(time_point deadline) {
         close(*s);
   }
   timers_.cancel(drain_timer_);
-  if (slots_.empty()) {
+  if (slots_.size() == closing_.size()) {
     // Nothing to wait for, but the answer must not come from within this call.
     drained_ = false;
-    if (!bury_timer_)
-      bury_timer_ = timers_.schedule(timers_.now(), [this] { bury(); });
-    return;
+    return bury_soon();
   }
   if (deadline == time_point::max())
     return;

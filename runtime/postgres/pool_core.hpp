@@ -30,9 +30,12 @@
 
 namespace dbs::postgres {
 
+/// A lease id is a counter that never wraps, below the incarnation of its pool.
+inline constexpr unsigned pg_lease_counter_bits = 44;
+
 struct pool_options {
-  /// The upper half of all lease ids: different for each incarnation of a pool, so
-  /// that a lease of an earlier one is recognised.
+  /// Different for each incarnation of a pool, so that a lease of an earlier one is
+  /// recognised. 19 bits count: as a signed number a lease id is positive.
   uint32_t incarnation = 0;
   /// For jitter.
   uint64_t seed = std::random_device{}();
@@ -67,6 +70,10 @@ public:
   /// transaction: a statement that leaves one open is refused and rolled back.
   void execute(request_token token, owner_id owner, pg_statement statement, time_point deadline);
 
+  /// Asks an idle connection whether its server answers; false if there is none. The
+  /// answer is `on_done`. A probe does not wait and leaves no trace in the numbers.
+  bool probe(request_token token, time_point deadline);
+
   void checkout(request_token token, owner_id owner, const pg_checkout& what, time_point deadline);
 
   void execute(request_token token, pg_lease_statement what, time_point deadline);
@@ -74,7 +81,7 @@ public:
   void begin(request_token token, const pg_transaction& what, time_point deadline);
 
   /// Never reports success for a transaction that was rolled back; a deadline that
-  /// passes while COMMIT runs is `in_doubt`.
+  /// passes while COMMIT runs is `in_doubt`, as for every write outside a transaction.
   void commit(request_token token, pg_lease lease, time_point deadline);
 
   /// Does nothing, successfully, if no transaction is open.
@@ -114,11 +121,15 @@ public:
   /// True while at least one connection is established.
   bool connected() const noexcept { return established() > 0; }
 
+  /// When a statement has succeeded last; probes do not count.
+  time_point last_success() const noexcept { return last_success_; }
+
   /// Empty if the last attempt to connect succeeded.
   const std::string& last_connect_error() const noexcept { return last_connect_error_; }
 
   /// Connections that exist on the server, including those that are being opened or
-  /// closed.
+  /// closed, and those that were closed while they were busy: until the server has
+  /// noticed, their place is not free.
   size_t connections() const noexcept { return slots_.size(); }
 
 private:
@@ -141,7 +152,11 @@ private:
   void answer_result(request_list& from, request_ref r, pg_result result);
   void recycle(request_list& from, request_ref r);
   void fail_waiters(errc code, const std::string& what);
-  bool would_deadlock(const pool_request& r) const;
+  /// True if no connection can come but from somebody who holds a lease.
+  bool all_leased() const;
+  void refuse_nested(request_list& from, request_ref r);
+  /// To be called when `all_leased` may have come true: for those who were let wait.
+  void refuse_self_waiters();
   const pool_lease* held_by(owner_id owner) const;
   size_t max_waiting() const noexcept;
 
@@ -152,6 +167,8 @@ private:
   void next_operation(pool_lease& lease);
   /// Refuses, answers without a round trip, or runs.
   void start_operation(pool_slot& s, request_list& from, request_ref r);
+  /// `begun` is how a transaction that is open now and was not before has begun.
+  static void track_transaction(pool_slot& s, slot_transaction begun);
   void operation_done(pool_slot& s, caf::expected<pg_result> result);
   void end_lease(pool_lease& lease, request_list& releasing);
   void lose_lease(pool_slot& s, const caf::error& reason);
@@ -167,7 +184,8 @@ private:
   void statement_done(pool_slot& s, caf::expected<pg_result> result);
   /// True if the statement was sent once more because of a stale plan.
   bool retry_stale_plan(pool_slot& s, const caf::error& reason);
-  void check_role(pool_slot& s, const caf::error& reason, bool trusted);
+  /// `in` is the transaction that the statement ran in.
+  void check_role(pool_slot& s, const caf::error& reason, slot_transaction in);
   void on_cancel_settled(pool_slot& s);
   void on_lost(pool_slot& s, const caf::error& reason);
   void drop_broken(pool_slot& s, const caf::error& reason);
@@ -183,6 +201,7 @@ private:
   bool must_close(const pool_slot& s) const;
   void close(pool_slot& s);
   void bury();
+  void bury_soon();
 
   // -- connecting, ageing, sizes: pool_connect.cpp ----------------------------------
 
@@ -241,7 +260,9 @@ private:
   std::unordered_map<uint64_t, pool_lease> leases_;
   /// Leases without a connection that their owners have not released, bounded.
   std::deque<uint64_t> lost_leases_;
-  uint32_t last_lease_ = 0;
+  uint64_t last_lease_ = 0;
+  /// Reused by `refuse_self_waiters`.
+  std::vector<owner_id> lease_owners_;
 
   /// Connections of an older generation are replaced.
   uint64_t generation_ = 0;
@@ -253,6 +274,8 @@ private:
   timer_queue::timer_id reap_timer_;
   timer_queue::timer_id bury_timer_;
   timer_queue::timer_id drain_timer_;
+
+  time_point last_success_ = time_point::min();
 
   bool started_ = false;
   bool ever_connected_ = false;

@@ -5,14 +5,19 @@
 
 namespace dbs::postgres {
 
-caf::error pool_error(errc code, std::string what, const pool_situation& situation,
-                      std::vector<field> more) {
-  std::vector<field> fields{
-      {"size", static_cast<int64_t>(situation.size)},
-      {"max_overflow", static_cast<int64_t>(situation.max_overflow)},
-      {"in_use", static_cast<int64_t>(situation.in_use)},
-      {"waiting", static_cast<int64_t>(situation.waiting)},
-  };
+bool depends_on_situation(const caf::error& err) {
+  return is(err, errc::pool_exhausted) || is(err, errc::overloaded) ||
+         is(err, errc::deadline_exceeded) || is(err, errc::connection_lost) ||
+         is(err, errc::in_doubt) || is(err, errc::draining);
+}
+
+caf::error with_situation(const caf::error& err, const pool_situation& situation) {
+  auto info = detail(err);
+  auto& fields = info.fields;
+  fields.push_back({"size", int64_t{situation.size}});
+  fields.push_back({"max_overflow", int64_t{situation.max_overflow}});
+  fields.push_back({"in_use", int64_t{situation.in_use}});
+  fields.push_back({"waiting", static_cast<int64_t>(situation.waiting)});
   if (situation.oldest) {
     using std::chrono::milliseconds;
     auto age = std::chrono::duration_cast<milliseconds>(situation.oldest->age);
@@ -20,12 +25,10 @@ caf::error pool_error(errc code, std::string what, const pool_situation& situati
     fields.push_back({"oldest_holder_age_ms", static_cast<int64_t>(age.count())});
   }
   if (!situation.last_connect_error.empty()) {
-    what += "; the last connect failed: " + situation.last_connect_error;
+    info.what += "; the last connect failed: " + situation.last_connect_error;
     fields.push_back({"last_connect_error", situation.last_connect_error});
   }
-  for (auto& x : more)
-    fields.push_back(std::move(x));
-  return fail(code, std::move(what), std::move(fields));
+  return fail(static_cast<errc>(err.code()), std::move(info));
 }
 
 field lease_field(pg_lease lease) {
@@ -43,10 +46,7 @@ std::string_view sqlstate_of(const caf::error& err) {
 }
 
 bool breaks_connection(const caf::error& err) {
-  if (is(err, errc::connection_lost) || is(err, errc::in_doubt))
-    return true;
-  auto state = sqlstate_of(err);
-  return state.starts_with("08") || state == "57P01" || state == "57P02" || state == "57P03";
+  return is(err, errc::connection_lost) || is(err, errc::in_doubt);
 }
 
 bool is_permanent_refusal(const caf::error& err) {

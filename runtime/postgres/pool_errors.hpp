@@ -16,7 +16,7 @@
 
 namespace dbs::postgres {
 
-/// How the pool stood when it had to refuse something.
+/// How the pool stood when something failed.
 struct pool_situation {
   uint32_t size = 0;
   uint32_t max_overflow = 0;
@@ -31,10 +31,13 @@ struct pool_situation {
   std::string last_connect_error;
 };
 
-/// An error with the fields size, max_overflow, in_use, waiting, oldest_holder,
-/// oldest_holder_age_ms, last_connect_error and `more`.
-caf::error pool_error(errc code, std::string what, const pool_situation& situation,
-                      std::vector<field> more = {});
+/// True for the errors that say something about the pool: not for what the server
+/// refused or what was wrong with the request itself.
+bool depends_on_situation(const caf::error& err);
+
+/// The same error with the fields size, max_overflow, in_use, waiting, oldest_holder,
+/// oldest_holder_age_ms and last_connect_error.
+caf::error with_situation(const caf::error& err, const pool_situation& situation);
 
 /// The name of a lease as an error field.
 field lease_field(pg_lease lease);
@@ -44,8 +47,9 @@ bool is(const caf::error& err, errc code);
 /// Empty if the server did not report `err`.
 std::string_view sqlstate_of(const caf::error& err);
 
-/// True if nothing more can be done with the connection that said this: it broke,
-/// or the server is about to close it (57P01, 57P02, 57P03, class 08).
+/// True if nothing more can be done with the connection that said this. What the
+/// server reports as an error is none, be it of class 08 or 57P01: a session that it
+/// ends is told by the connection as `in_doubt` or `connection_lost`.
 bool breaks_connection(const caf::error& err);
 
 /// True if connecting again will not help until somebody changes something: wrong

@@ -2,6 +2,9 @@
 // is rolled back.
 #include "dbs/runtime/postgres/pool_core.hpp"
 #include "dbs/runtime/postgres/pool_sql.hpp"
+#include "dbs/runtime/postgres/statement_class.hpp"
+
+#include <algorithm>
 
 #include <utility>
 
@@ -35,16 +38,11 @@ void pool_core::grant_lease(pool_slot& s, request_list& from, request_ref r) {
   auto token = r->token;
   recycle(from, r);
   client_.on_lease(token, name);
+  refuse_self_waiters();
 }
 
 pg_lease pool_core::next_name() {
-  uint64_t id = 0;
-  do {
-    if (++last_lease_ == 0)
-      ++last_lease_;
-    id = uint64_t{options_.incarnation} << 32 | last_lease_;
-  } while (leases_.contains(id));
-  return {id};
+  return {uint64_t{options_.incarnation} << pg_lease_counter_bits | ++last_lease_};
 }
 
 void pool_core::on_leak(pool_lease& lease) {
@@ -68,6 +66,8 @@ void pool_core::forget_lease(pool_lease& lease) {
   if (lease.slot != nullptr) {
     listener_.record_hold(timers_.now() - lease.since);
     lease.slot->lease = nullptr;
+  } else {
+    std::erase(lost_leases_, lease.name.id);
   }
   timers_.cancel(lease.leak_timer);
   auto id = lease.name.id;
@@ -126,8 +126,8 @@ void pool_core::submit_operation(pg_lease name, request_ref r) {
   auto i = leases_.find(name.id);
   auto releases = r->kind == request_kind::release;
   if (i == leases_.end()) {
-    auto ours = name.id >> 32 == options_.incarnation;
-    auto counter = static_cast<uint32_t>(name.id);
+    auto ours = name.id >> pg_lease_counter_bits == options_.incarnation;
+    auto counter = name.id & ((uint64_t{1} << pg_lease_counter_bits) - 1);
     // A lease that is not held any more may be released again.
     if (releases && ours && counter != 0 && counter <= last_lease_)
       return answer(fresh_, r, {});
@@ -136,9 +136,8 @@ void pool_core::submit_operation(pg_lease name, request_ref r) {
   auto& lease = i->second;
   if (r->deadline <= r->arrived)
     return answer(fresh_, r,
-                  pool_error(errc::deadline_exceeded,
-                             "the deadline had passed before the request arrived", situation(),
-                             {lease_field(name)}));
+                  fail(errc::deadline_exceeded,
+                       "the deadline had passed before the request arrived", {lease_field(name)}));
   if (lease.closing)
     return answer(fresh_, r, releases ? caf::error{} : unknown_lease(name));
   if (lease.slot == nullptr) {
@@ -151,11 +150,10 @@ void pool_core::submit_operation(pg_lease name, request_ref r) {
     return answer(fresh_, r, releases ? caf::error{} : std::move(error));
   }
   if (!releases && lease.pending.size() >= pool_lease::max_pending)
-    return answer(
-        fresh_, r,
-        pool_error(errc::overloaded,
-                   "too many requests wait for their turn on lease " + std::to_string(name.id),
-                   situation(), {lease_field(name)}));
+    return answer(fresh_, r,
+                  fail(errc::overloaded,
+                       "too many requests wait for their turn on lease " + std::to_string(name.id),
+                       {lease_field(name)}));
   lease.closing = releases;
   r->lease = &lease;
   r->place = request_place::pending;
@@ -167,7 +165,7 @@ void pool_core::submit_operation(pg_lease name, request_ref r) {
 
 caf::error pool_core::unknown_lease(pg_lease name) const {
   auto text = "lease " + std::to_string(name.id);
-  if (name.id >> 32 != options_.incarnation)
+  if (name.id >> pg_lease_counter_bits != options_.incarnation)
     return fail(errc::restarted,
                 text + " was given by an earlier incarnation of the pool: it is rolled back",
                 {lease_field(name)});
@@ -180,7 +178,9 @@ caf::error pool_core::unknown_lease(pg_lease name) const {
 
 void pool_core::next_operation(pool_lease& lease) {
   auto& s = *lease.slot;
-  while (!s.busy && !s.abandoned && !lease.pending.empty()) {
+  // On a connection that has just broken nothing starts: `on_lost` answers it.
+  while (!s.busy && !s.abandoned && !lease.pending.empty() &&
+         s.conn->status() != transaction_status::unknown) {
     auto r = lease.pending.begin();
     if (r->kind == request_kind::release)
       return end_lease(lease, lease.pending);
@@ -190,6 +190,7 @@ void pool_core::next_operation(pool_lease& lease) {
 
 void pool_core::start_operation(pool_slot& s, request_list& from, request_ref r) {
   auto status = s.conn->status();
+  r->sent_in = status;
   auto refuse = [&](const char* what) {
     answer(from, r, fail(errc::invalid_argument, what, {lease_field(s.lease->name)}));
   };
@@ -201,7 +202,6 @@ void pool_core::start_operation(pool_slot& s, request_list& from, request_ref r)
   case request_kind::commit:
     if (status == transaction_status::idle)
       return refuse("commit: no transaction is open on the lease");
-    r->in_failed_transaction = status == transaction_status::failed;
     break;
   case request_kind::rollback:
     if (status == transaction_status::idle)
@@ -218,28 +218,36 @@ void pool_core::start_operation(pool_slot& s, request_list& from, request_ref r)
   run(s, from, r);
 }
 
+void pool_core::track_transaction(pool_slot& s, slot_transaction begun) {
+  if (s.conn->status() == transaction_status::idle)
+    s.transaction = slot_transaction::none;
+  else if (s.transaction == slot_transaction::none)
+    s.transaction = begun;
+}
+
 void pool_core::operation_done(pool_slot& s, caf::expected<pg_result> result) {
   auto r = s.running.begin();
-  listener_.record_query(timers_.now() - r->started);
+  auto now = timers_.now();
+  listener_.record_query(now - r->started);
+  if (result)
+    last_success_ = now;
   if (!result && breaks_connection(result.error())) {
     auto reason = std::move(result.error());
     answer(s.running, r, reason);
     return drop_broken(s, reason);
   }
   auto before = s.transaction;
-  if (s.conn->status() == transaction_status::idle)
-    s.transaction = slot_transaction::none;
-  else if (before == slot_transaction::none)
-    s.transaction = r->kind != request_kind::begin ? slot_transaction::typed_by_user
-                    : r->read_only                 ? slot_transaction::begun_read_only
-                                                   : slot_transaction::begun;
+  track_transaction(s, r->kind != request_kind::begin ? slot_transaction::typed_by_user
+                       : r->read_only                 ? slot_transaction::begun_read_only
+                                                      : slot_transaction::begun);
   if (!result) {
     if (retry_stale_plan(s, result.error()))
       return;
-    check_role(s, result.error(),
-               before == slot_transaction::none || before == slot_transaction::begun);
+    check_role(s, result.error(), before);
     answer(s.running, r, std::move(result.error()));
-  } else if (r->in_failed_transaction) {
+  } else if (r->sent_in == transaction_status::failed &&
+             (r->kind == request_kind::commit || commits(r->statement.sql))) {
+    // PostgreSQL calls it a success, with the tag ROLLBACK.
     answer(s.running, r,
            fail(errc::query_failed,
                 error_detail{"commit: the transaction was rolled back, because a statement in "

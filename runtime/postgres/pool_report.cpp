@@ -36,8 +36,20 @@ constexpr std::array<std::string_view, static_cast<size_t>(last_pool_event) + 1>
     "retried",
 }};
 
+/// Those that callers of the pool meet: their counters are there from the start.
+constexpr std::array known_errors{
+    errc::restarted,        errc::draining,          errc::deadline_exceeded, errc::overloaded,
+    errc::pool_exhausted,   errc::in_doubt,          errc::connection_lost,   errc::query_failed,
+    errc::invalid_argument, errc::payload_too_large, errc::peer_unavailable};
+
+bool runs_probe(const pool_slot& s) {
+  return s.phase == slot_phase::statement && !s.running.empty() &&
+         s.running.front().kind == request_kind::probe;
+}
+
 bool serves_somebody(const pool_slot& s) {
-  return s.phase == slot_phase::lease || (s.phase == slot_phase::statement && !s.abandoned);
+  return s.phase == slot_phase::lease ||
+         (s.phase == slot_phase::statement && !s.running.empty() && !runs_probe(s));
 }
 
 } // namespace
@@ -79,7 +91,7 @@ pool_situation pool_core::situation() const {
   result.last_connect_error = last_connect_error_;
   auto now = timers_.now();
   for (auto& s : slots_) {
-    if (!serves_somebody(*s) || (s->lease == nullptr && s->running.empty()))
+    if (!serves_somebody(*s))
       continue;
     auto since = s->lease != nullptr ? s->lease->since : s->running.front().started;
     auto owner = s->lease != nullptr ? s->lease->owner : s->running.front().owner;
@@ -130,7 +142,9 @@ pool_stats pool_core::stats() const {
   result.pool_size = pool_size_;
   result.max_overflow = max_overflow_;
   result.active_connections = in_use();
-  result.idle = static_cast<uint32_t>(idle_.size());
+  result.idle = static_cast<uint32_t>(
+      idle_.size() + static_cast<size_t>(std::count_if(slots_.begin(), slots_.end(),
+                                                       [](auto& s) { return runs_probe(*s); })));
   result.connecting = static_cast<uint32_t>(connecting_);
   // What is neither free nor working: cancelled, cleaned up, closed.
   result.quarantined = static_cast<uint32_t>(slots_.size()) - result.active_connections -
@@ -141,14 +155,15 @@ pool_stats pool_core::stats() const {
       static_cast<double>(result.active_connections) / static_cast<double>(limit());
   result.waiting = static_cast<uint32_t>(waiting_.size());
   result.max_waiting = static_cast<uint32_t>(max_waiting());
-  result.leases = static_cast<uint32_t>(leases_.size());
-  for (auto& [id, lease] : leases_)
-    if (lease.leaking)
-      ++result.leaks;
+  for (auto& [id, lease] : leases_) {
+    result.leases += lease.slot != nullptr ? 1 : 0;
+    result.leaks += lease.leaking ? 1 : 0;
+  }
   for (size_t i = 0; i < events_.size(); ++i)
     result.counters.push_back({std::string{event_names[i]}, static_cast<int64_t>(events_[i])});
   for (size_t i = 1; i < errors_.size(); ++i)
-    if (errors_[i] != 0)
+    if (errors_[i] != 0 || std::find(known_errors.begin(), known_errors.end(),
+                                     static_cast<errc>(i)) != known_errors.end())
       result.counters.push_back(
           {"errors." + to_string(static_cast<errc>(i)), static_cast<int64_t>(errors_[i])});
   result.last_connect_error = last_connect_error_;

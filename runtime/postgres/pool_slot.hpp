@@ -26,6 +26,8 @@ struct pool_slot;
 enum class request_kind : uint8_t {
   execute,
   checkout,
+  /// Asks an idle server whether it is there: not counted, never waits.
+  probe,
   /// From here on: operations on a lease.
   statement,
   begin,
@@ -55,8 +57,8 @@ struct pool_request {
   bool read_only = false;
   /// It failed once because of a stale plan.
   bool reprepared = false;
-  /// A COMMIT that the server will turn into a ROLLBACK.
-  bool in_failed_transaction = false;
+  /// Where the session stood when it was sent.
+  transaction_status sent_in = transaction_status::idle;
   /// How many broken connections it has met.
   uint32_t moves = 0;
   request_token token = 0;
@@ -123,9 +125,13 @@ struct pool_slot final : connection_observer {
   /// During clean-up: the reset was sent, or need not be sent again.
   bool was_reset = false;
   bool rolled_back = false;
+  /// The user has prepared statements of their own.
+  bool prepared_by_user = false;
   uint64_t generation = 0;
   uint64_t plan_epoch = 0;
   time_point idle_since;
+  /// Closed while it was busy, it lives on at the server until then.
+  time_point gone_at;
   pool_lease* lease = nullptr;
   /// At most one; during clean-up the `release` that waits for it.
   request_list running;

@@ -10,14 +10,19 @@
 
 namespace dbs::postgres {
 
-/// What DISCARD ALL does but for DEALLOCATE ALL and DISCARD PLANS: prepared
-/// statements survive. As one command it costs one round trip; DISCARD ALL itself
-/// could not be part of it, because it refuses to run in a transaction block. RESET
-/// goes back to the values given when the connection was opened. RESET ROLE restores
-/// a role given there, which SET SESSION AUTHORIZATION would have dropped.
-inline constexpr std::string_view reset_session_sql =
+/// What DISCARD ALL does but for DISCARD PLANS. As one command it costs one round
+/// trip; DISCARD ALL itself could not be part of it, because it refuses to run in a
+/// transaction block. RESET goes back to the values given when the connection was
+/// opened. RESET ROLE restores a role given there, which SET SESSION AUTHORIZATION
+/// would have dropped.
+inline constexpr std::string_view reset_all_sql =
     "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; UNLISTEN *; "
-    "SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES";
+    "SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES; "
+    "DEALLOCATE ALL";
+
+/// The same without DEALLOCATE ALL: our prepared statements survive.
+inline constexpr std::string_view reset_session_sql =
+    reset_all_sql.substr(0, reset_all_sql.rfind(';'));
 
 /// "BEGIN" with the options that are asked for.
 std::string begin_sql(const pg_transaction& what);

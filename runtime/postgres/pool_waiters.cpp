@@ -1,11 +1,18 @@
 // Requests that need a connection: who gets the next one, and until when they wait.
 #include "dbs/runtime/postgres/pool_core.hpp"
-#include "dbs/runtime/postgres/pool_sql.hpp"
 
 #include <algorithm>
 #include <utility>
 
 namespace dbs::postgres {
+
+namespace {
+
+/// How much longer than the statement timeout a server may take that enforces it,
+/// before it is taken for one that hangs.
+constexpr caf::timespan statement_grace = std::chrono::seconds{1};
+
+} // namespace
 
 request_ref pool_core::obtain(request_kind kind, request_token token, owner_id owner,
                               time_point deadline) {
@@ -24,11 +31,11 @@ request_ref pool_core::obtain(request_kind kind, request_token token, owner_id o
 
 void pool_core::submit(request_ref r) {
   if (draining_)
-    return answer(fresh_, r, pool_error(errc::draining, "the pool is shutting down", situation()));
+    return answer(fresh_, r, fail(errc::draining, "the pool is shutting down"));
   if (r->deadline <= r->arrived)
-    return answer(fresh_, r,
-                  pool_error(errc::deadline_exceeded,
-                             "the deadline had passed before the request arrived", situation()));
+    return answer(
+        fresh_, r,
+        fail(errc::deadline_exceeded, "the deadline had passed before the request arrived"));
   if (!idle_.empty()) {
     auto* s = idle_.back();
     idle_.pop_back();
@@ -36,21 +43,14 @@ void pool_core::submit(request_ref r) {
     return pump();
   }
   if (refused_ && established() == 0 && gate_.waits(r->arrived))
-    return answer(fresh_, r,
-                  pool_error(errc::connection_lost, "the server refuses connections", situation()));
+    return answer(fresh_, r, fail(errc::connection_lost, "the server refuses connections"));
   if (waiting_.size() >= max_waiting())
     return answer(fresh_, r,
-                  pool_error(errc::overloaded, "too many requests wait for a connection",
-                             situation(), {{"max_waiting", static_cast<int64_t>(max_waiting())}}));
-  if (would_deadlock(*r)) {
-    count(pool_event::nested_refused);
-    auto held = held_by(r->owner)->name;
-    return answer(fresh_, r,
-                  pool_error(errc::pool_exhausted,
-                             "all connections are leased and the requester itself holds lease " +
-                                 std::to_string(held.id) + ": waiting might never end",
-                             situation(), {lease_field(held)}));
-  }
+                  fail(errc::overloaded, "too many requests wait for a connection",
+                       {{"max_waiting", static_cast<int64_t>(max_waiting())}}));
+  if (r->kind == request_kind::checkout && !r->allow_nested && all_leased() &&
+      held_by(r->owner) != nullptr)
+    return refuse_nested(fresh_, r);
   r->place = request_place::waiting;
   waiting_.splice(waiting_.end(), fresh_, r);
   arm(r, std::min(r->deadline, r->acquire_by));
@@ -92,6 +92,10 @@ void pool_core::run(pool_slot& s, request_list& from, request_ref r) {
   r->place = request_place::running;
   r->slot = &s;
   r->started = timers_.now();
+  if (r->deadline == time_point::max() && settings_.statement_timeout > caf::timespan::zero()) {
+    timers_.cancel(r->timer);
+    arm(r, r->started + settings_.statement_timeout + statement_grace);
+  }
   s.busy = true;
   if (r->kind != request_kind::execute && r->kind != request_kind::statement)
     return s.conn->command(r->statement.sql);
@@ -111,29 +115,32 @@ void pool_core::on_deadline(request_ref r) {
   r->timer = {};
   switch (r->place) {
   case request_place::waiting: {
+    if (r->moves == 0)
+      listener_.record_acquire(timers_.now() - r->arrived);
     if (r->deadline <= r->acquire_by)
-      return answer(waiting_, r,
-                    pool_error(errc::deadline_exceeded,
-                               "the deadline passed before a connection was free", situation()));
+      return answer(
+          waiting_, r,
+          fail(errc::deadline_exceeded, "the deadline passed before a connection was free"));
     count(pool_event::acquire_timeouts);
     std::vector<field> more;
     if (auto* held = held_by(r->owner))
       more.push_back(lease_field(held->name));
-    return answer(
-        waiting_, r,
-        pool_error(errc::pool_exhausted,
-                   "no connection became free within " + pretty(settings_.acquire_timeout),
-                   situation(), std::move(more)));
+    return answer(waiting_, r,
+                  fail(errc::pool_exhausted,
+                       "no connection became free within " + pretty(settings_.acquire_timeout),
+                       std::move(more)));
   }
   case request_place::pending:
     return answer(r->lease->pending, r,
-                  pool_error(errc::deadline_exceeded,
-                             "the deadline passed while other requests ran on the lease",
-                             situation(), {lease_field(r->lease->name)}));
+                  fail(errc::deadline_exceeded,
+                       "the deadline passed while other requests ran on the lease",
+                       {lease_field(r->lease->name)}));
   case request_place::running:
-    return abandon(*r->slot,
-                   pool_error(errc::deadline_exceeded,
-                              "the deadline passed while the statement ran", situation()));
+    return abandon(*r->slot, fail(errc::deadline_exceeded,
+                                  r->deadline != time_point::max()
+                                      ? "the deadline passed while the statement ran"
+                                      : "the server did not keep the statement timeout of " +
+                                            pretty(settings_.statement_timeout)));
   }
 }
 
@@ -142,9 +149,12 @@ void pool_core::on_deadline(request_ref r) {
 void pool_core::answer(request_list& from, request_ref r, caf::error reason) {
   auto token = r->token;
   auto kind = r->kind;
-  recycle(from, r);
-  if (reason)
+  if (reason && kind != request_kind::probe) {
     count_error(reason);
+    if (depends_on_situation(reason))
+      reason = with_situation(reason, situation());
+  }
+  recycle(from, r);
   switch (kind) {
   case request_kind::execute:
   case request_kind::statement:
@@ -172,16 +182,40 @@ void pool_core::recycle(request_list& from, request_ref r) {
 
 void pool_core::fail_waiters(errc code, const std::string& what) {
   while (!waiting_.empty())
-    answer(waiting_, waiting_.begin(), pool_error(code, what, situation()));
+    answer(waiting_, waiting_.begin(), fail(code, what));
 }
 
 // -- bounds -------------------------------------------------------------------------
 
-bool pool_core::would_deadlock(const pool_request& r) const {
-  if (r.kind != request_kind::checkout || r.allow_nested || slots_.size() < limit())
-    return false;
+bool pool_core::all_leased() const {
   auto leased = [](const auto& s) { return s->phase == slot_phase::lease; };
-  return std::all_of(slots_.begin(), slots_.end(), leased) && held_by(r.owner) != nullptr;
+  return slots_.size() >= limit() && std::all_of(slots_.begin(), slots_.end(), leased);
+}
+
+void pool_core::refuse_nested(request_list& from, request_ref r) {
+  count(pool_event::nested_refused);
+  auto held = held_by(r->owner)->name;
+  answer(from, r,
+         fail(errc::pool_exhausted,
+              "all connections are leased and the requester itself holds lease " +
+                  std::to_string(held.id) + ": waiting might never end",
+              {lease_field(held)}));
+}
+
+void pool_core::refuse_self_waiters() {
+  if (waiting_.empty() || !all_leased())
+    return;
+  lease_owners_.clear();
+  for (auto& s : slots_)
+    lease_owners_.push_back(s->lease->owner);
+  std::sort(lease_owners_.begin(), lease_owners_.end());
+  for (auto r = waiting_.begin(); r != waiting_.end();) {
+    auto next = std::next(r);
+    if (r->kind == request_kind::checkout && !r->allow_nested &&
+        std::binary_search(lease_owners_.begin(), lease_owners_.end(), r->owner))
+      refuse_nested(waiting_, r);
+    r = next;
+  }
 }
 
 const pool_lease* pool_core::held_by(owner_id owner) const {

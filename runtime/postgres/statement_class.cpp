@@ -114,6 +114,18 @@ constexpr std::array<std::string_view, 42> harmless_commands{
     "revoke",    "comment",    "lock",    "notify", "refresh", "reassign", "import",
     "security",  "checkpoint", "fetch",   "move",   "close",   "copy",     "unlisten"};
 
+/// Whether one of the words stands anywhere, in a string or comment if need be.
+template <size_t N>
+bool has_word(std::string_view sql, const std::array<std::string_view, N>& list) noexcept {
+  for (size_t pos = 0; pos < sql.size();) {
+    if (!is_word(sql[pos]))
+      ++pos;
+    else if (one_of(take_word(sql, pos), list))
+      return true;
+  }
+  return false;
+}
+
 bool mentions_session_state(std::string_view sql) noexcept {
   static constexpr std::array<std::string_view, 5> marks{"advisory_lock", "set_config", "pg_temp",
                                                          "dblink_connect", "setseed"};
@@ -138,6 +150,30 @@ bool touches_session(std::string_view sql) noexcept {
     harmless = one_of(take_word(sql, pos), transactional);
   }
   return !harmless || mentions_session_state(sql);
+}
+
+bool only_reads(std::string_view sql) noexcept {
+  static constexpr std::array<std::string_view, 7> readers{"select", "values", "table",  "with",
+                                                           "show",   "fetch",  "explain"};
+  // INTO makes a table, ANALYZE runs what EXPLAIN explains.
+  static constexpr std::array<std::string_view, 7> writers{"insert", "update",  "delete", "merge",
+                                                           "into",   "analyze", "analyse"};
+  auto pos = skip_blank(sql, 0, "(;");
+  if (pos == sql.size())
+    return true; // the empty statement
+  if (!one_of(take_word(sql, pos), readers))
+    return false;
+  return !has_word(sql.substr(pos), writers);
+}
+
+bool commits(std::string_view sql) noexcept {
+  auto pos = skip_blank(sql, 0, ";");
+  auto command = take_word(sql, pos);
+  if (same(command, "prepare")) {
+    pos = skip_blank(sql, pos);
+    return same(take_word(sql, pos), "transaction");
+  }
+  return same(command, "commit") || same(command, "end");
 }
 
 bool tag_touches_session(std::string_view tag) noexcept {

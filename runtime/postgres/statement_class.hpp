@@ -3,7 +3,8 @@
 //
 // The pool resets a session only after such statements. The test is lexical and
 // errs on the side of a reset that was not needed; what a function does inside is
-// invisible to it, which is what the setting strict_reset is for.
+// invisible to it, which is what the setting strict_reset is for. The same lexer
+// tells reads from writes, for those whose end nobody saw.
 #pragma once
 
 #include <string_view>
@@ -20,6 +21,14 @@ bool touches_session(std::string_view sql) noexcept;
 /// second opinion that does not depend on how the text was read. "SET" counts as
 /// harmless here, because SET LOCAL has the same tag.
 bool tag_touches_session(std::string_view tag) noexcept;
+
+/// False for whatever may change the database: everything but SELECT, VALUES, TABLE,
+/// WITH, SHOW, FETCH and EXPLAIN, and those as well if they mention a command that
+/// writes. A function that is called counts as one that only reads.
+bool only_reads(std::string_view sql) noexcept;
+
+/// True for COMMIT, END, COMMIT PREPARED and PREPARE TRANSACTION.
+bool commits(std::string_view sql) noexcept;
 
 /// True if the tag says that the server has dropped prepared statements itself.
 bool tag_drops_statements(std::string_view tag) noexcept;

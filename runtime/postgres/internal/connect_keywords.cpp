@@ -87,14 +87,16 @@ connect_keywords::connect_keywords(const database_settings& settings, caf::error
   set_default("keepalives_count", "5");
   // Encryption by GSSAPI may talk to a key server, and libpq would block on that.
   set_default("gssencmode", "disable");
+  set_default("options", "");
+  auto& options = std::find_if(pairs_.begin(), pairs_.end(), [](const auto& pair) {
+                    return pair.first == "options";
+                  })->second;
+  options = std::string{forced_options} + (options.empty() ? "" : " ") + options;
   if (settings.statement_timeout > caf::timespan::zero()) {
     using std::chrono::milliseconds;
     auto ms = std::min(std::chrono::ceil<milliseconds>(settings.statement_timeout),
                        milliseconds{std::numeric_limits<int32_t>::max()});
-    set_default("options", "");
-    auto options = std::find_if(pairs_.begin(), pairs_.end(),
-                                [](const auto& pair) { return pair.first == "options"; });
-    options->second += " -c statement_timeout=" + std::to_string(ms.count());
+    options += " -c statement_timeout=" + std::to_string(ms.count());
   }
 }
 

@@ -7,10 +7,20 @@
 #include <caf/error.hpp>
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace dbs::postgres::internal {
+
+/// What every session is told at its start, before the options of the user: the
+/// formats that our types decode, whatever the defaults of the server, database and
+/// role. A server that works looks after its client once a second, so that it does
+/// not go on for nobody; the setting exists since PostgreSQL 14, which is the oldest
+/// that lets us in.
+inline constexpr std::string_view forced_options =
+    "-c datestyle=ISO -c bytea_output=hex -c extra_float_digits=1 "
+    "-c client_connection_check_interval=1s";
 
 /// Everything but the address: what the settings say, and our defaults. The value
 /// of the password is in it, so it is never printed.

@@ -7,16 +7,9 @@
 
 #include <boost/asio/post.hpp>
 
-#include <atomic>
 #include <utility>
 
 namespace dbs::postgres::internal {
-
-/// Shared with the job, which may outlive the connection.
-struct session::cancel_request {
-  pq_cancel handle;
-  std::atomic<bool> abandoned{false};
-};
 
 session::session(connection_environment& env, const database_settings& settings,
                  connection_observer& observer, connection& handle)
@@ -85,31 +78,34 @@ transaction_status session::status() const {
 // -- cancelling ------------------------------------------------------------------
 
 void session::cancel() {
-  if (cancel_ != nullptr)
+  if (std::exchange(cancelling_, true))
     return; // its answer will do
-  auto request = std::make_shared<cancel_request>();
-  cancel_ = request;
-  if (conn_ != nullptr)
-    request->handle.reset(PQgetCancel(conn_.get()));
   auto settled = [weak = weak_from_this()] {
     auto self = weak.lock();
     if (self == nullptr || self->closed_)
       return;
     self->env_.enter([&self] {
-      self->cancel_.reset();
+      self->cancelling_ = false;
       self->observer_.on_cancel_settled(self->handle_);
     });
   };
+  if (!send_cancel(settled))
+    boost::asio::post(env_.io(), settled);
+}
+
+bool session::send_cancel(std::function<void()> settled) {
+  // Shared with the job, which may outlive the connection.
+  std::shared_ptr<PGcancel> handle{conn_ != nullptr ? PQgetCancel(conn_.get()) : nullptr,
+                                   pq_deleter{}};
+  if (handle == nullptr)
+    return false;
   // PQcancel blocks until the server has closed the socket of the request, which it
   // does once the signal is sent.
-  auto send = [request] {
+  auto send = [handle = std::move(handle)] {
     char ignored[256]; // whatever it says, the request is over
-    if (!request->abandoned)
-      PQcancel(request->handle.get(), ignored, sizeof(ignored));
-    request->handle.reset();
+    PQcancel(handle.get(), ignored, sizeof(ignored));
   };
-  if (request->handle == nullptr || !env_.cancels().submit(send, env_.io(), settled))
-    boost::asio::post(env_.io(), settled);
+  return env_.cancels().submit(std::move(send), env_.io(), std::move(settled));
 }
 
 // -- ending ----------------------------------------------------------------------
@@ -134,6 +130,9 @@ void session::lose() {
     // An error that the server reported stands, whatever happened next.
     auto code = sent_ ? errc::in_doubt : errc::connection_lost;
     answer(error_ ? std::move(error_) : fail(code, why));
+    // From within its answer the owner may have sent the next one.
+    while (!closed_ && owed_)
+      answer(fail(errc::connection_lost, why));
     if (closed_)
       return;
   }
@@ -155,8 +154,9 @@ void session::close() {
   closed_ = true;
   if (connector_ != nullptr)
     connector_->stop();
-  if (cancel_ != nullptr)
-    cancel_->abandoned = true;
+  // A server does not look at its socket while it works: what runs would go on.
+  if (owed_ && !cancelling_)
+    send_cancel([] {});
   release();
 }
 

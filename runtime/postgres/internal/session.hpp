@@ -13,6 +13,7 @@
 #include <caf/expected.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,8 +47,6 @@ public:
   void close();
 
 private:
-  struct cancel_request;
-
   /// What the next end of results means. In pipeline mode libpq ends the results
   /// of each step with a null, and a sync with nothing.
   enum class step : uint8_t {
@@ -67,6 +66,11 @@ private:
   // -- connecting ------------------------------------------------------------------
 
   void on_connected(connector::session established);
+
+  // -- cancelling ------------------------------------------------------------------
+
+  /// False if there is nobody to send it to, or nobody to send it.
+  bool send_cancel(std::function<void()> settled);
 
   // -- sending ---------------------------------------------------------------------
 
@@ -93,6 +97,8 @@ private:
   bool collect();
   bool take(pq_answer got);
   bool take_error(const PGresult& got);
+  /// The name of a statement of ours that an error says is gone or taken.
+  const std::string* lost_statement(const error_detail& error) const;
   /// The results of the current step have ended.
   void advance();
   void complete();
@@ -145,7 +151,7 @@ private:
 
   /// Why the session is about to end. Set, it accepts no statement.
   std::optional<error_detail> farewell_;
-  std::shared_ptr<cancel_request> cancel_;
+  bool cancelling_ = false;
 };
 
 } // namespace dbs::postgres::internal

@@ -22,6 +22,10 @@ constexpr size_t max_discards = 32;
 /// transaction with it. Beyond so many, new statements run unprepared instead.
 constexpr size_t max_doomed_in_transaction = 32;
 
+/// Longer texts run unprepared: the cache is bounded by the number of statements, and
+/// such a text is seldom seen twice.
+constexpr size_t max_prepared_sql = 16 * 1024;
+
 } // namespace
 
 // -- sending ---------------------------------------------------------------------
@@ -34,7 +38,7 @@ void session::execute(const pg_statement& statement) {
     answer_later(fail(errc::invalid_argument, problem));
     return;
   }
-  auto prepare = statement.prepare && cache_.enabled();
+  auto prepare = statement.prepare && cache_.enabled() && sql.size() <= max_prepared_sql;
   if (prepare) {
     if (auto* entry = cache_.find(sql)) {
       send_cached(*entry, statement.params);
@@ -48,7 +52,7 @@ void session::execute(const pg_statement& statement) {
   auto touches = touches_session(sql);
   dirty_ = dirty_ || touches;
   auto in_transaction = PQtransactionStatus(conn_.get()) != PQTRANS_IDLE;
-  if (prepare && !(in_transaction && cache_.full() && cache_.doomed() >= max_doomed_in_transaction))
+  if (prepare && !(in_transaction && cache_.doomed() >= max_doomed_in_transaction))
     send_new(statement, touches);
   else
     send_unprepared(statement);
@@ -256,9 +260,25 @@ bool session::take_error(const PGresult& got) {
     // Without SQLSTATE libpq itself complains, say for lack of memory, about an
     // answer that it could not take.
     auto code = info.sqlstate.empty() ? errc::in_doubt : errc::query_failed;
+    if (auto* name = lost_statement(info))
+      info.fields.push_back({"lost_statement", *name});
     error_ = fail(code, std::move(info));
   }
   return true;
+}
+
+const std::string* session::lost_statement(const error_detail& error) const {
+  // duplicate_prepared_statement: the user, or another client of a proxy between us
+  // and the server, has taken the name.
+  if (error.sqlstate == "42P05" && step_ == step::prepare)
+    return &preparing_->name;
+  // invalid_sql_statement_name: the server has dropped the statement, say by DISCARD
+  // ALL in a function. An EXECUTE of the user's has the same; the name is in the text,
+  // whatever its language.
+  if (error.sqlstate == "26000" && cached_ != nullptr &&
+      error.what.find(cached_->name) != std::string::npos)
+    return &cached_->name;
+  return nullptr;
 }
 
 void session::advance() {

@@ -122,21 +122,33 @@ TEST_CASE("libpq gets the settings as keywords, with our defaults behind them") 
   CHECK(words["client_encoding"] == "UTF8");
   // The role is checked by us.
   CHECK(words["target_session_attrs"] == "any");
-  CHECK(words.count("options") == 0);
+}
+
+TEST_CASE("what our decoding relies on is set in every session, whatever the server's defaults") {
+  database_settings cfg;
+  caf::error problem;
+  CHECK(keywords_of(cfg, problem)["options"] == forced_options);
+  CHECK(forced_options.find("-c datestyle=ISO") != std::string_view::npos);
+  CHECK(forced_options.find("-c bytea_output=hex") != std::string_view::npos);
+  CHECK(forced_options.find("-c extra_float_digits=1") != std::string_view::npos);
+  // A server that has lost us ends what it runs.
+  CHECK(forced_options.find("-c client_connection_check_interval=1s") != std::string_view::npos);
 }
 
 TEST_CASE("a statement timeout is added to the options that are given") {
+  std::string forced{forced_options};
   database_settings cfg;
   cfg.target.parameters = {{"options", "-c geqo=off"}};
   cfg.statement_timeout = 1500ms;
   caf::error problem;
-  CHECK(keywords_of(cfg, problem)["options"] == "-c geqo=off -c statement_timeout=1500");
+  // The user's come behind ours, so that they win.
+  CHECK(keywords_of(cfg, problem)["options"] == forced + " -c geqo=off -c statement_timeout=1500");
   // No span is too short or too long for the server.
   cfg.target.parameters.clear();
   cfg.statement_timeout = 1us;
-  CHECK(keywords_of(cfg, problem)["options"] == " -c statement_timeout=1");
+  CHECK(keywords_of(cfg, problem)["options"] == forced + " -c statement_timeout=1");
   cfg.statement_timeout = 24h * 365;
-  CHECK(keywords_of(cfg, problem)["options"] == " -c statement_timeout=2147483647");
+  CHECK(keywords_of(cfg, problem)["options"] == forced + " -c statement_timeout=2147483647");
 }
 
 TEST_CASE("a parameter that libpq does not know is named") {
@@ -229,9 +241,18 @@ TEST_CASE("a stale plan is told by the server's function, not by the text") {
         error_detail{"whatever", {}, std::move(sqlstate), {{"routine", std::move(routine)}}});
   };
   CHECK(is_stale_plan(make("0A000", "RevalidateCachedQuery")));
-  CHECK(is_stale_plan(make("26000", "FetchPreparedStatement")));
+  CHECK_FALSE(is_stale_plan(make("26000", "FetchPreparedStatement")));
   CHECK_FALSE(is_stale_plan(make("0A000", "transformFromClauseItem")));
   CHECK_FALSE(is_stale_plan(make("42601", "RevalidateCachedQuery")));
   CHECK_FALSE(is_stale_plan(fail(errc::in_doubt, "broken")));
   CHECK_FALSE(is_stale_plan({}));
+}
+
+TEST_CASE("a statement of ours that is lost is told from one of the user's") {
+  auto make = [](std::vector<field> fields) {
+    return fail(errc::query_failed, error_detail{"whatever", {}, "26000", std::move(fields)});
+  };
+  CHECK(is_lost_statement(make({{"lost_statement", "dbs_1"}})));
+  CHECK_FALSE(is_lost_statement(make({{"routine", "FetchPreparedStatement"}})));
+  CHECK_FALSE(is_lost_statement({}));
 }

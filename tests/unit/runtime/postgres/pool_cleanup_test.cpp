@@ -64,7 +64,8 @@ TEST_CASE("a strict pool resets on every return") {
   f.execute("SELECT 1");
   f.execute("SELECT 2");
   f.run();
-  CHECK(f.server.connections[0]->log == lines{"SELECT 1", reset, "SELECT 2", reset});
+  auto whole = reset + "; DEALLOCATE ALL";
+  CHECK(f.server.connections[0]->log == lines{"SELECT 1", whole, "SELECT 2", whole});
 }
 
 TEST_CASE("a clean-up that fails or takes too long closes the connection") {
@@ -79,6 +80,7 @@ TEST_CASE("a clean-up that fails or takes too long closes the connection") {
     f.advance(1999ms);
     CHECK(f.server.connections[0]->backend_pid() == 1);
     f.advance(1ms);
+    f.advance(1500ms);
   }
   SECTION("it fails") {
     f.server.connections[0]->fail_with(pool_fixture::sql_error("XX000"));
@@ -202,8 +204,13 @@ TEST_CASE("a quarantine that does not end closes the connection") {
   auto next = f.execute("SELECT 'next'", 2);
   f.advance(2s);
   CHECK(f.counter("quarantine_timeout") == 1);
+  // The server works on until it notices: the place is not free before that.
+  CHECK(f.server.connections.empty());
+  CHECK(f->connections() == 1);
   f.server.answers = true;
-  f.run();
+  f.advance(1499ms);
+  REQUIRE_FALSE(f.answered(next));
+  f.advance(1ms);
   CHECK(f[next].code == errc::none);
   CHECK(f.server.connections[0]->backend_pid() == 2);
 }
@@ -285,4 +292,94 @@ TEST_CASE("a statement that fails keeps its connection") {
   CHECK(f[bad].sqlstate() == "42601");
   CHECK(f->stats().idle == 1);
   CHECK(f.counter("errors.query_failed") == 1);
+}
+
+TEST_CASE("statements that the user has prepared do not survive the reset") {
+  pool_fixture f{1, 0};
+  auto lease = f.lease(1);
+  f.on_lease_execute(lease, "PREPARE mine AS SELECT 1");
+  f.release(lease);
+  f.run();
+  lease = f.lease(2);
+  f.on_lease_execute(lease, "SET x = 1");
+  f.release(lease);
+  f.run();
+  CHECK(f.server.connections[0]->log ==
+        lines{"PREPARE mine AS SELECT 1", reset + "; DEALLOCATE ALL", "SET x = 1", reset});
+}
+
+TEST_CASE("a PREPARE that its caller did not wait for is found, too") {
+  pool_fixture f{1, 0};
+  auto lease = f.lease(1);
+  f.server.answers = false;
+  f.on_lease_execute(lease, "PREPARE mine AS SELECT 1", f.now + 1s);
+  f.advance(1s);
+  f.server.answers = true;
+  f.release(lease);
+  f.run();
+  CHECK(f.server.connections[0]->log.back() == reset + "; DEALLOCATE ALL");
+}
+
+TEST_CASE("a late BEGIN READ ONLY makes no server change its role") {
+  pool_fixture f{2, 0};
+  auto c1 = f.lease(1);
+  auto c2 = f.lease(2);
+  f.release(c2);
+  f.run();
+  f.server.answers = false;
+  f.begin(c1, true, f.now + 1s);
+  f.advance(1s);
+  f.server.running("BEGIN READ ONLY").succeed();
+  f.run();
+  f.on_lease_execute(c1, "INSERT 1");
+  f.server.running("INSERT 1").fail_with(pool_fixture::sql_error("25006"));
+  CHECK(f.counter("role_change") == 0);
+  CHECK(f->stats().idle == 1);
+}
+
+TEST_CASE("a session that its user has made read-only makes no server change its role") {
+  pool_fixture f{2, 0};
+  auto c1 = f.lease(1);
+  auto c2 = f.lease(2);
+  f.release(c2);
+  f.on_lease_execute(c1, "SET default_transaction_read_only = on");
+  f.run();
+  f.server.answers = false;
+  f.on_lease_execute(c1, "INSERT 1");
+  f.server.running("INSERT 1").fail_with(pool_fixture::sql_error("25006"));
+  CHECK(f.counter("role_change") == 0);
+  // It may have changed all the same: this connection is not kept.
+  f.server.answers = true;
+  f.release(c1);
+  f.run();
+  CHECK(f.server.connections.size() == 1);
+}
+
+TEST_CASE("a statement that one connection has lost is prepared anew there alone") {
+  pool_fixture f{2, 0};
+  auto other = f.lease(9);
+  f.server.answers = false;
+  auto select = f.execute("SELECT * FROM t");
+  f.run();
+  auto& conn = f.server.running("SELECT * FROM t");
+  conn.fail_with(pool_fixture::sql_error("26000", "prepared statement \"dbs_1\" does not exist",
+                                         {{"lost_statement", "dbs_1"}}));
+  CHECK(conn.forgotten == 1);
+  conn.succeed();
+  CHECK(f[select].code == errc::none);
+  f.server.answers = true;
+  f.on_lease_execute(other, "SELECT 1");
+  f.run();
+  CHECK(f.server.with_pid(1).forgotten == 0);
+}
+
+TEST_CASE("an EXECUTE of a statement that does not exist runs once") {
+  pool_fixture f{1, 0};
+  f.server.answers = false;
+  auto bad = f.execute("EXECUTE nosuch");
+  f.run();
+  f.server.connections[0]->fail_with(
+      pool_fixture::sql_error("26000", "prepared statement \"nosuch\" does not exist"));
+  CHECK(f[bad].sqlstate() == "26000");
+  CHECK(f.server.connections[0]->forgotten == 0);
 }

@@ -78,12 +78,12 @@ struct pool_fixture : pool_client, pool_listener {
     return token;
   }
 
-  request_token begin(pg_lease lease, bool read_only = false) {
+  request_token begin(pg_lease lease, bool read_only = false, time_point deadline = never) {
     auto token = ++last_token;
     pg_transaction what;
     what.lease = lease;
     what.read_only = read_only;
-    (*this)->begin(token, what, never);
+    (*this)->begin(token, what, deadline);
     return token;
   }
 

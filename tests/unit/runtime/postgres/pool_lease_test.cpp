@@ -91,10 +91,10 @@ TEST_CASE("what follows a release in the queue is refused") {
 TEST_CASE("a lease that was never given, and one of an earlier incarnation, are told apart") {
   pool_fixture f;
   auto lease = f.lease();
-  CHECK(lease.id >> 32 == 7);
+  CHECK(lease.id >> pg_lease_counter_bits == 7);
   CHECK(f[f.begin(pg_lease{lease.id + 1})].code == errc::invalid_argument);
   CHECK(f[f.release(pg_lease{lease.id + 1})].code == errc::invalid_argument);
-  pg_lease old{uint64_t{6} << 32 | 1};
+  pg_lease old{uint64_t{6} << pg_lease_counter_bits | 1};
   CHECK(f[f.on_lease_execute(old, "SELECT 1")].code == errc::restarted);
   CHECK(f[f.release(old)].code == errc::restarted);
 }
@@ -198,6 +198,24 @@ TEST_CASE("a lease that lost its connection says so until it is released") {
   CHECK(other.id != lease.id);
   CHECK(f[f.release(lease)].code == errc::none);
   CHECK(f[f.on_lease_execute(lease, "SELECT 1")].code == errc::invalid_argument);
+}
+
+TEST_CASE("the number of lost leases that are remembered is bounded, and released ones are not") {
+  pool_fixture f{1, 0};
+  auto lose_one = [&] {
+    auto lease = f.lease();
+    f.server.connections[0]->kill();
+    f.run();
+    return lease;
+  };
+  auto first = lose_one();
+  for (int i = 0; i < 1023; ++i)
+    f.release(lose_one());
+  // The many that were released have not pushed out the one that was not.
+  CHECK(f[f.on_lease_execute(first, "SELECT 1")].code == errc::connection_lost);
+  for (int i = 0; i < 1024; ++i)
+    lose_one();
+  CHECK(f[f.on_lease_execute(first, "SELECT 1")].code == errc::invalid_argument);
 }
 
 TEST_CASE("the death of an owner rolls back and takes back all its leases") {

@@ -73,16 +73,22 @@ public:
   /// The running statement succeeds, with the effect its text suggests.
   void succeed() {
     auto sql = take();
+    std::string_view tag = "SELECT 1";
     auto begins_with = [&sql](std::string_view x) { return sql.starts_with(x); };
-    if (begins_with("BEGIN"))
+    if (begins_with("BEGIN")) {
       session = transaction_status::in_transaction;
-    else if (begins_with("COMMIT") || sql == "ROLLBACK")
+    } else if (begins_with("COMMIT") || sql == "ROLLBACK") {
+      if (session == transaction_status::failed)
+        tag = "ROLLBACK";
       session = transaction_status::idle;
-    else if (begins_with("ROLLBACK TO"))
+    }
+    if (begins_with("ROLLBACK TO"))
       session = transaction_status::in_transaction;
-    else if (begins_with("SET") || begins_with("LISTEN"))
+    if (begins_with("PREPARE"))
+      tag = "PREPARE";
+    if (begins_with("SET") || begins_with("LISTEN") || begins_with("PREPARE"))
       is_dirty = true;
-    observer_.on_result(*this, pg_result{});
+    observer_.on_result(*this, tagged(tag));
   }
 
   void fail_with(caf::error reason) {
@@ -90,6 +96,18 @@ public:
     if (session == transaction_status::in_transaction)
       session = transaction_status::failed;
     observer_.on_result(*this, std::move(reason));
+  }
+
+  /// The server reports an error and closes the connection right behind it.
+  void fail_and_close(caf::error reason) {
+    demand(std::exchange(open, false), "kill twice");
+    take();
+    session = transaction_status::unknown;
+    auto& observer = observer_;
+    auto alive = alive_;
+    observer.on_result(*this, std::move(reason));
+    if (*alive)
+      observer.on_lost(*this, fail(errc::connection_lost, "server closed the connection"));
   }
 
   void settle_cancel() {
@@ -132,6 +150,12 @@ public:
 
 private:
   void send(std::string sql);
+
+  static caf::expected<pg_result> tagged(std::string_view tag) {
+    return pg_result::build(
+        0, 0, [](size_t) { return pg_column{}; },
+        [](size_t, size_t) { return std::optional<std::string_view>{}; }, tag, 0);
+  }
 
   std::string take() {
     demand(running.has_value(), "a result that nobody asked for");

@@ -255,3 +255,46 @@ TEST_CASE("a statement that was sent to a connection that broke is in doubt") {
   f.server.running("INSERT 1").kill(true);
   CHECK(f[sent].code == errc::in_doubt);
 }
+
+TEST_CASE("an owner that asks twice before the pool has a connection does not wait for itself") {
+  pool_fixture f{1, 0};
+  auto first = f.checkout(1);
+  auto second = f.checkout(1);
+  auto other = f.checkout(2);
+  f.run();
+  CHECK(f[first].code == errc::none);
+  CHECK(f[second].code == errc::pool_exhausted);
+  CHECK(f[second]["lease"] == std::to_string(f[first].lease.id));
+  CHECK_FALSE(f.answered(other));
+}
+
+TEST_CASE("an owner that waits for a connection it was going to get is refused after a shrink") {
+  pool_fixture f{2, 0};
+  f.server.accepts = false;
+  auto first = f.checkout(1);
+  f.server.with_pid(1).accept();
+  REQUIRE(f[first].code == errc::none);
+  auto second = f.checkout(1);
+  auto insisting = f.checkout(1, pool_fixture::never, true);
+  REQUIRE_FALSE(f.answered(second));
+  f.server.with_pid(2).refuse(fail(errc::connection_lost, "connection refused"));
+  f.run();
+  REQUIRE_FALSE(f.answered(second));
+  REQUIRE_FALSE(f->resize(1, 0));
+  CHECK(f[second].code == errc::pool_exhausted);
+  CHECK_FALSE(f.answered(insisting));
+}
+
+TEST_CASE("an owner is refused when the last connection that could come back is leased, too") {
+  pool_fixture f{2, 0};
+  f.lease(1);
+  f.server.answers = false;
+  f.execute("SELECT 1", 2);
+  f.run();
+  f.checkout(3);
+  auto nested = f.checkout(1);
+  REQUIRE_FALSE(f.answered(nested));
+  f.server.running("SELECT 1").succeed();
+  CHECK(f[nested].code == errc::pool_exhausted);
+  CHECK(f.counter("nested_refused") == 1);
+}

@@ -77,3 +77,37 @@ TEST_CASE("a tag tells when the server has dropped the prepared statements") {
   CHECK_FALSE(tag_drops_statements("DEALLOCATE"));
   CHECK_FALSE(tag_drops_statements("SELECT 1"));
 }
+
+TEST_CASE("a statement that only reads is recognised") {
+  auto sql =
+      GENERATE(as<std::string_view>{}, "SELECT 1", "  /* x */ (select 1)", "VALUES (1)", "TABLE t",
+               "SHOW work_mem", "WITH x AS (SELECT 1) SELECT * FROM x", "EXPLAIN SELECT 1",
+               "SELECT updated, deleted_at FROM t", "FETCH c", "SELECT * FROM t FOR SHARE", "");
+  CAPTURE(sql);
+  CHECK(only_reads(sql));
+}
+
+TEST_CASE("what may write counts as a write") {
+  auto sql = GENERATE(
+      as<std::string_view>{}, "INSERT INTO t VALUES (1)", "update t set x = 1", "DELETE FROM t",
+      "MERGE INTO t USING s ON true", "SELECT 1 INTO t", "select x\ninto t from s",
+      "CREATE TABLE t (x int)", "CALL f()", "DO $$ BEGIN END $$", "COMMIT", "EXECUTE p",
+      "REFRESH MATERIALIZED VIEW v", "WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x",
+      "with x as (select 1) insert into t select * from x", "EXPLAIN ANALYZE DELETE FROM t",
+      "explain (analyze) select f()", "FROBNICATE everything");
+  CAPTURE(sql);
+  CHECK_FALSE(only_reads(sql));
+}
+
+TEST_CASE("the ways to type a commit") {
+  for (auto sql : {"COMMIT", "commit and chain", "END", "/* x */ End work", "; COMMIT",
+                   "PREPARE TRANSACTION 'x'", "COMMIT PREPARED 'x'"}) {
+    CAPTURE(sql);
+    CHECK(commits(sql));
+  }
+  for (auto sql : {"ROLLBACK", "SELECT 'commit'", "PREPARE p AS SELECT 1",
+                   "COMMENT ON TABLE t IS 'x'", "", "ENDURE"}) {
+    CAPTURE(sql);
+    CHECK_FALSE(commits(sql));
+  }
+}
