@@ -15,6 +15,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <string>
@@ -125,11 +126,14 @@ int tree(const options& how) {
   return ok;
 }
 
+const nlohmann::json setting_columns{"setting", "value", "origin"};
+
 /// What this shell's environment and files say, without asking a node.
 int show_own_configuration(const options& how, const std::string& mode, const std::string& file) {
   config_sources sources;
   sources.environment = read_process_environment();
-  sources.mode = mode;
+  if (!mode.empty())
+    sources.flags.emplace_back("mode", mode);
   if (!file.empty())
     sources.file = file;
   sources.require_targets = false;
@@ -145,7 +149,22 @@ int show_own_configuration(const options& how, const std::string& mode, const st
   auto rows = nlohmann::json::array();
   for (auto& x : describe_settings(*loaded))
     rows.push_back({x.key, x.text, x.origin});
-  fmt::print("{}", render_rows({"setting", "value", "origin"}, rows));
+  fmt::print("{}", render_rows(setting_columns, rows));
+  return ok;
+}
+
+/// What the running node uses.
+int show_node_configuration(const options& how) {
+  auto answer = how.node().get("/v1/config");
+  if (!answer || !answer->ok() || how.json)
+    return show(how, answer);
+  auto rows = nlohmann::json::array();
+  for (auto& [key, origin] : answer->body.at("origins").items()) {
+    auto path = "/" + key;
+    std::replace(path.begin(), path.end(), '.', '/');
+    rows.push_back({key, answer->body.at(nlohmann::json::json_pointer{path}), origin});
+  }
+  fmt::print("{}", render_rows(setting_columns, rows));
   return ok;
 }
 
@@ -208,8 +227,7 @@ int run(int argc, char** argv) {
   std::string file;
   auto* show_config =
       add(*config, "show", "this shell's settings, or a node's; secrets are masked", [&] {
-        return of_node ? show(how, how.node().get("/v1/config"))
-                       : show_own_configuration(how, mode, file);
+        return of_node ? show_node_configuration(how) : show_own_configuration(how, mode, file);
       });
   show_config->add_flag("--node", of_node, "what the running node uses");
   show_config->add_option("--mode", mode, "preset");
