@@ -1,5 +1,6 @@
 // dbsd and dbsctl as a user runs them.
-#include "dbs/testing/eventually.hpp"
+#include "integration/apps/shell.hpp"
+
 #include "dbs/testing/servers/temporary_directory.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -8,35 +9,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <csignal>
-#include <cstdio>
+#include <regex>
 #include <string>
 #include <vector>
 
-using namespace std::chrono_literals;
+using namespace dbs;
+using namespace dbs::tests;
 
 namespace {
-
-struct outcome {
-  int exit_code = -1;
-  std::string output;
-};
-
-/// Runs a shell command and returns what it printed on both streams.
-outcome run(const std::string& command) {
-  outcome result;
-  auto* pipe = popen((command + " 2>&1").c_str(), "r");
-  std::array<char, 4096> buffer{};
-  while (auto n = std::fread(buffer.data(), 1, buffer.size(), pipe))
-    result.output.append(buffer.data(), n);
-  auto status = pclose(pipe);
-  if (WIFEXITED(status))
-    result.exit_code = WEXITSTATUS(status);
-  return result;
-}
-
-const std::string bin = DBS_BIN_DIR;
 
 /// A development node of one's own.
 class node {
@@ -108,8 +89,15 @@ TEST_CASE("a development node is operated with dbsctl and watched over HTTP") {
   CHECK(refused.output.find("42703") != std::string::npos);
 
   auto config = n.json("config show --node");
-  CHECK(config["database"]["password"] == "");
+  CHECK(config["database"]["password"] == "***");
+  CHECK(config["redis"]["password"] == "***");
   CHECK(config["cache"]["l1_size"] == 1000);
+  CHECK(config["origins"]["cache.l1_size"] == "default");
+  CHECK(config["origins"]["database.host"] == "development mode");
+  CHECK(config["origins"]["http.socket"] == "flag --set http.socket");
+  auto table = n.ctl("config show --node");
+  CHECK(table.exit_code == 0);
+  CHECK(std::regex_search(table.output, std::regex{"\ncache.l1_size +1000 +default\n"}));
 
   auto port = n.json("stats http")["port"].get<int>();
   auto url = "http://127.0.0.1:" + std::to_string(port);
@@ -171,6 +159,8 @@ TEST_CASE("config show prints this shell's settings without its secrets") {
   CHECK(json["redis"]["db"] == 3);
   CHECK(json["redis"]["pool_min"] == 5);
   CHECK(json["redis"]["pool_max"] == 50);
+  CHECK(json["origins"]["database.host"] == "environment variable DATABASE_URL");
+  CHECK(json["origins"]["redis.pool_max"] == "default");
 }
 
 TEST_CASE("wrong usage ends with its own exit code") {
