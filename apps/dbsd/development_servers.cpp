@@ -39,8 +39,13 @@ development_servers::development_servers(const loaded_settings& given,
 }
 
 std::vector<std::pair<std::string, std::string>> development_servers::settings() const {
-  std::vector<std::pair<std::string, std::string>> result{
-      {"http.socket", (directory_.path() / "dbsd.sock").string()}};
+  auto result = urls();
+  result.emplace_back("http.socket", (directory_.path() / "dbsd.sock").string());
+  return result;
+}
+
+std::vector<std::pair<std::string, std::string>> development_servers::urls() const {
+  std::vector<std::pair<std::string, std::string>> result;
   if (postgres_)
     result.emplace_back("database.url", postgres_->url());
   if (redis_)

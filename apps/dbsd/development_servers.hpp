@@ -23,6 +23,9 @@ public:
   /// Starts what `given` has no URL for. Not all of it if a stop is requested.
   development_servers(const loaded_settings& given, const std::stop_token& stop);
 
+  /// The URLs of the servers that were started, by the key of their setting.
+  std::vector<std::pair<std::string, std::string>> urls() const;
+
   /// The settings that point a node at these servers, for the weakest source.
   std::vector<std::pair<std::string, std::string>> settings() const;
 

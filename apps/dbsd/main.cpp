@@ -83,10 +83,9 @@ int serve(const command_line& what, const dbs::termination& end, caf::actor_syst
       return fail_to_serve(problem);
     if (problem) // with a server that was given: the node lives, and gets ready by itself
       complain(dbs::describe(problem), "see the `tree` line below for who is not ready, and why");
-    dbs::print_addresses(servers->settings());
-    dbs::print_what_next(services, what.demo
-                                       ? "'select name, price_cents from product where id = $1' 42"
-                                       : "'select version()'");
+    auto sql = what.demo ? "'select name, price_cents from product where id = $1' 42"
+                         : "'select version()'";
+    dbs::print_what_next(services, servers->urls(), sql);
     fmt::print("\n{}\n", what.once ? "the node ends; without --once it stays up for these lines"
                                    : "the node stays up; end it with Ctrl-C");
     std::fflush(stdout);

@@ -15,8 +15,13 @@ namespace dbs {
 
 termination::termination() {
   sigemptyset(&signals_);
-  for (auto number : {SIGINT, SIGTERM, SIGHUP})
-    sigaddset(&signals_, number);
+  sigaddset(&signals_, SIGINT);
+  sigaddset(&signals_, SIGTERM);
+  // A blocked signal comes even if it is ignored, and who used nohup means it.
+  struct sigaction hangup {};
+  ::sigaction(SIGHUP, nullptr, &hangup);
+  if (hangup.sa_handler != SIG_IGN)
+    sigaddset(&signals_, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
   signal_fd_ = ::signalfd(-1, &signals_, SFD_CLOEXEC);
   end_fd_ = ::eventfd(0, EFD_CLOEXEC);
@@ -48,7 +53,9 @@ void termination::run() {
   if (sources[0].revents == 0 || ::read(signal_fd_, &info, sizeof(info)) != sizeof(info))
     return;
   signal_ = static_cast<int>(info.ssi_signo);
-  // From here on this thread takes signals as if nobody had asked for them.
+  // From here on this thread takes signals as if nobody had asked for them; shells
+  // start what runs in the background with SIGINT ignored.
+  std::signal(SIGINT, SIG_DFL);
   pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr);
   source_.request_stop();
 }

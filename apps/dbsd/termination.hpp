@@ -9,8 +9,8 @@
 namespace dbs {
 
 /// Takes SIGINT, SIGTERM and SIGHUP on a thread of its own and makes a stop request
-/// of the first one, at any time from its construction on. A second signal then
-/// has its default effect and ends the process at once.
+/// of the first one, at any time from its construction on; not SIGHUP under nohup. A
+/// second signal then has its default effect and ends the process at once.
 ///
 /// To be made before any other thread: threads inherit the mask that keeps the
 /// signals from them.

@@ -7,17 +7,18 @@
 
 namespace dbs {
 
-void print_addresses(const std::vector<std::pair<std::string, std::string>>& settings) {
-  for (auto& [key, value] : settings)
-    fmt::print("  {:<13} {}\n", key, value);
-}
-
-void print_what_next(const database_services& services, const std::string& sql) {
+void print_what_next(const database_services& services,
+                     const std::vector<std::pair<std::string, std::string>>& urls,
+                     const std::string& sql) {
   auto url = fmt::format("http://{}:{}", services.configuration().values.http.address,
                          services.http_port());
   // It lies beside this program.
   auto directory = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
   auto ctl = fmt::format("{}/dbsctl --socket {}", directory, services.socket_path());
+  fmt::print("\n");
+  for (auto& [key, value] : urls)
+    fmt::print("{:<13} {}\n", key, value);
+  fmt::print("{:<13} {}\n{:<13} {}\n", "http", url, "http.socket", services.socket_path());
   fmt::print("\ntry next:\n"
              "  curl -s {0}/health/database-services | jq .overall.status\n"
              "  curl -s {0}/health/database | jq .response_time_ms\n"

@@ -9,12 +9,12 @@
 
 namespace dbs {
 
-/// The addresses of the private servers, with the passwords that nobody else knows
-/// to ask for: `settings` is what `development_servers` has.
-void print_addresses(const std::vector<std::pair<std::string, std::string>>& settings);
-
-/// The `curl` and `dbsctl` lines to try next. `sql` is a statement for the latter,
-/// quoted for a shell.
-void print_what_next(const database_services& services, const std::string& sql);
+/// Where everything is, and the `curl` and `dbsctl` lines to try next.
+///
+/// @param urls of the private servers, with the passwords: nobody else knows them.
+/// @param sql a statement for dbsctl, quoted for a shell.
+void print_what_next(const database_services& services,
+                     const std::vector<std::pair<std::string, std::string>>& urls,
+                     const std::string& sql);
 
 } // namespace dbs
