@@ -31,6 +31,7 @@
 //   `statement_cache` (the smaller one, so that the 0 one writes for a PgBouncer
 //   counts); server_settings=name=value,name=value -> options, a comma or backslash
 //   in a value is written with a backslash before it.
+// - Refused with a sentence of their own: `refused_database_url_arguments`.
 //
 // Sources: libpq's documentation, section "Connection URIs"; SQLAlchemy 2.0,
 // engine/url.py and dialects/postgresql/asyncpg.py; asyncpg's connect().
@@ -59,6 +60,10 @@ caf::expected<database_target> parse_database_url(std::string_view text);
 
 /// Every argument that may follow the '?', sorted.
 const std::vector<std::string>& database_url_arguments();
+
+/// Arguments of asyncpg and SQLAlchemy that are known and refused, sorted. What the
+/// message says to do about each is in the documentation as well.
+const std::vector<std::string>& refused_database_url_arguments();
 
 /// True for libpq keywords in `database_target::parameters` whose value must not be
 /// printed.

@@ -32,6 +32,8 @@ public:
     if (!sources_.mode.empty())
       candidates_.push_back(
           {find_setting("mode"), sources_.mode, {setting_source::program, {}, 0}});
+    for (auto& [key, text] : sources_.development)
+      apply({find_setting(key), text, {setting_source::development, {}, 0}});
     apply_mode();
     // In ascending order of strength; what is overridden has to be valid as well.
     for (auto& candidate : candidates_)
@@ -89,8 +91,7 @@ private:
   }
 
   void apply_url_argument(std::string_view key, std::string text) {
-    auto source = origin(key).source;
-    if (source != setting_source::builtin && source != setting_source::mode)
+    if (origin(key).source >= setting_source::url)
       return;
     apply({find_setting(key), std::move(text), {setting_source::url, "database.url", 0}});
   }
@@ -106,7 +107,7 @@ private:
         violate(internal::conflicting_value(conflict, result_.values, origin(conflict.key),
                                             origin(conflict.other)));
     }
-    if (sources_.development || !sources_.require_targets)
+    if (!sources_.require_targets)
       return;
     for (std::string_view key : {"database.url", "redis.url"})
       if (origin(key).source == setting_source::builtin && !is_violated(key))

@@ -1,4 +1,4 @@
-// Puts the settings together: defaults, mode, file, environment, flags.
+// Puts the settings together: defaults, development, mode, file, environment, flags.
 //
 // The programs call this once at their start; an embedding host that has its own
 // configuration fills a `settings` and calls `validate_settings` (validation.hpp).
@@ -24,15 +24,16 @@ struct config_sources {
   std::map<std::string, std::string> environment;
   /// A TOML file that must exist.
   std::optional<std::filesystem::path> file;
-  /// Dotted key and text, as on the command line.
+  /// Dotted key and text, as after `--set`; the key `mode` stands for `--mode`.
   std::vector<std::pair<std::string, std::string>> flags;
   /// A mode the program chose itself, stronger than a flag. Empty leaves the choice
   /// to the sources.
   std::string mode;
-  /// `--dev`: the program starts its own servers, so there may be no URL.
-  bool development = false;
-  /// Whether DATABASE_URL and REDIS_URL must be there outside development; false
-  /// for a program that only looks at settings.
+  /// Dotted key and text of what the program brings along in development mode
+  /// (`--dev`): servers of its own, free ports. For settings that nobody gave.
+  std::vector<std::pair<std::string, std::string>> development;
+  /// Whether DATABASE_URL and REDIS_URL must be there; false for a program that
+  /// only looks at settings.
   bool require_targets = true;
 };
 
@@ -43,7 +44,7 @@ struct loaded_settings {
 };
 
 /// Flags beat the environment, which beats the file, the arguments of DATABASE_URL,
-/// the mode and the defaults, in this order. The error is `errc::config_invalid`
+/// the mode, development mode and the defaults, in this order. The error is `errc::config_invalid`
 /// with every violation: one per line in `what`, and one field each, whose name is
 /// the dotted key (or the unknown variable) and whose value is the line. No secret
 /// appears in it. Any thread.

@@ -6,6 +6,8 @@ std::string to_string(const setting_origin& origin) {
   switch (origin.source) {
   case setting_source::builtin:
     return "default";
+  case setting_source::development:
+    return "development mode";
   case setting_source::mode:
     return "mode " + origin.name;
   case setting_source::url:

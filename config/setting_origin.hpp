@@ -10,6 +10,8 @@ namespace dbs {
 enum class setting_source : uint8_t {
   /// The default of settings.hpp.
   builtin,
+  /// What the program brings along in development mode.
+  development,
   /// The preset of the mode.
   mode,
   /// An argument of the URL of the database.

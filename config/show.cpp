@@ -1,6 +1,7 @@
 #include "dbs/config/show.hpp"
 
 #include "dbs/config/database_url.hpp"
+#include "dbs/config/secret_name.hpp"
 #include "dbs/config/setting_value.hpp"
 
 #include <cstdint>
@@ -32,8 +33,8 @@ std::string hosts_text(const database_target& target) {
 std::string parameters_text(const database_target& target) {
   std::string result;
   for (auto& [name, value] : target.parameters)
-    result +=
-        (result.empty() ? "" : " ") + name + "=" + (is_secret_parameter(name) ? "***" : value);
+    result += (result.empty() ? "" : " ") + name + "=" +
+              (is_secret_parameter(name) ? "***" : mask_options(value));
   return result;
 }
 

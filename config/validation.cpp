@@ -41,13 +41,16 @@ caf::error validate_settings(const settings& values, bool require_targets) {
   }
   for (auto& conflict : find_conflicts(values))
     violations.push_back(internal::conflicting_value(conflict, values, origin, origin));
+  auto judge_target = [&](std::string_view key, const std::vector<host_port>& hosts) {
+    auto is_broken = [](const host_port& x) { return x.host.empty() || x.port == 0; };
+    if (hosts.empty() || hosts.front() == host_port{})
+      violations.push_back(internal::missing_target(key));
+    else if (std::any_of(hosts.begin(), hosts.end(), is_broken))
+      violations.push_back(internal::unusable_target(key, origin));
+  };
   if (require_targets) {
-    auto& hosts = values.database.target.hosts;
-    auto has_no_name = [](const host_port& x) { return x.host.empty(); };
-    if (hosts.empty() || std::any_of(hosts.begin(), hosts.end(), has_no_name))
-      violations.push_back(internal::missing_target("database.url"));
-    if (values.redis.target.address.host.empty())
-      violations.push_back(internal::missing_target("redis.url"));
+    judge_target("database.url", values.database.target.hosts);
+    judge_target("redis.url", {values.redis.target.address});
   }
   return internal::to_error(std::move(violations));
 }

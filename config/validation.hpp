@@ -23,9 +23,10 @@ struct setting_conflict {
 /// Every rule between settings that `values` break; not the ranges of single ones.
 std::vector<setting_conflict> find_conflicts(const settings& values);
 
-/// Checks settings that did not come from `load_settings`: ranges, conflicts, and
-/// that both targets have a host if `require_targets`. The error is as there. Any
-/// thread.
+/// Checks settings that a host filled in by hand, as completely as `load_settings`
+/// checks its sources: ranges, conflicts, and that both targets have hosts with
+/// ports if `require_targets`. What `load_settings` returned passes. The error is as
+/// there, with "the program" as the origin of all values. Any thread.
 caf::error validate_settings(const settings& values, bool require_targets = true);
 
 } // namespace dbs

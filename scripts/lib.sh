@@ -82,13 +82,13 @@ run_logged() {
 }
 
 # Compilers at a time: one per core, but no more than memory holds (a file that
-# includes CAF and Asio takes about 1.2 GB). DBS_JOBS overrides it.
+# includes CAF and Asio takes about 1.2 GB). BUILD_JOBS overrides it.
 build_jobs() {
   local cores memory
   cores=$(nproc)
   memory=$(awk '/^MemAvailable:/ { print int($2 / 1200000) }' /proc/meminfo)
   if [ "$memory" -lt 1 ]; then memory=1; fi
-  echo "${DBS_JOBS:-$((cores < memory ? cores : memory))}"
+  echo "${BUILD_JOBS:-$((cores < memory ? cores : memory))}"
 }
 
 # build_preset PRESET [TARGET...]: configures what is not configured yet and

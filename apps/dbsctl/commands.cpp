@@ -25,6 +25,8 @@ constexpr caf::timespan sql_grace = std::chrono::seconds{5};
 
 constexpr caf::timespan wait_pause = std::chrono::milliseconds{50};
 
+const nlohmann::json setting_columns{"setting", "value", "origin"};
+
 /// JSON in ASCII: nothing in it can command a terminal.
 std::string dump(const nlohmann::json& body) {
   return body.dump(2, ' ', true) + "\n";
@@ -151,7 +153,8 @@ int run_sql(const options& how, const std::string& statement,
 int show_own_configuration(const options& how, const std::string& mode, const std::string& file) {
   config_sources sources;
   sources.environment = read_process_environment();
-  sources.mode = mode;
+  if (!mode.empty())
+    sources.flags.emplace_back("mode", mode);
   if (!file.empty())
     sources.file = file;
   sources.require_targets = false;
@@ -165,7 +168,21 @@ int show_own_configuration(const options& how, const std::string& mode, const st
   auto rows = nlohmann::json::array();
   for (auto& x : describe_settings(*loaded))
     rows.push_back({x.key, x.text, x.origin});
-  fmt::print("{}", render_rows({"setting", "value", "origin"}, rows));
+  fmt::print("{}", render_rows(setting_columns, rows));
+  return ok;
+}
+
+int show_node_configuration(const options& how) {
+  auto answer = how.node().get("/v1/config", how.timeout());
+  if (!answer || !answer->ok() || how.json)
+    return finish(how, answer);
+  auto rows = nlohmann::json::array();
+  for (auto& [key, origin] : answer->body.at("origins").items()) {
+    auto path = "/" + key;
+    std::replace(path.begin(), path.end(), '.', '/');
+    rows.push_back({key, answer->body.at(nlohmann::json::json_pointer{path}), origin});
+  }
+  fmt::print("{}", render_rows(setting_columns, rows));
   return ok;
 }
 

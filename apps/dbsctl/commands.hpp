@@ -48,4 +48,7 @@ int run_sql(const options& how, const std::string& statement,
 /// What this shell's environment and files say, without asking a node.
 int show_own_configuration(const options& how, const std::string& mode, const std::string& file);
 
+/// What the running node uses.
+int show_node_configuration(const options& how);
+
 } // namespace dbs::ctl

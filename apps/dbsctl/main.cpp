@@ -90,7 +90,7 @@ int run(int argc, char** argv) {
   std::string file;
   auto* show_config =
       add(*config, "show", "this shell's settings, or a node's; secrets are masked", [&] {
-        return of_node ? show(how, "/v1/config") : show_own_configuration(how, mode, file);
+        return of_node ? show_node_configuration(how) : show_own_configuration(how, mode, file);
       });
   show_config->add_flag("--node", of_node, "what the running node uses");
   show_config->add_option("--mode", mode, "preset");

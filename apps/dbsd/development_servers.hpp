@@ -1,42 +1,38 @@
 // What `dbsd --dev` brings along: a private PostgreSQL and a private Redis.
 #pragma once
 
+#include "dbs/config/load.hpp"
 #include "dbs/testing/servers/private_postgres.hpp"
 #include "dbs/testing/servers/private_redis.hpp"
 #include "dbs/testing/servers/temporary_directory.hpp"
 
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace dbs {
 
-/// Both servers run in temporary directories on free loopback ports and go, with
-/// their data, when this object goes or the process dies. The node beside them takes
-/// a free port as well, so that any number of them can run.
+/// The servers whose URL nobody gave, and the directory for the socket of dbsctl.
+///
+/// They run in temporary directories on free loopback ports, with random passwords,
+/// and go, with their data, when this object goes or the process dies.
 class development_servers {
 public:
-  development_servers() : postgres_(postgres_options()) {}
+  /// Starts what `given` has no URL for. Not all of it if a stop is requested.
+  development_servers(const loaded_settings& given, const std::stop_token& stop);
 
-  /// The settings that point a node at these servers.
-  std::vector<std::pair<std::string, std::string>> settings() const {
-    return {{"database.url", postgres_.url()},
-            {"redis.url", redis_.url()},
-            {"http.port", "0"},
-            {"http.socket", (directory_.path() / "dbsd.sock").string()},
-            {"log.level", "warning"}};
-  }
+  /// The URLs of the servers that were started, by the key of their setting.
+  std::vector<std::pair<std::string, std::string>> urls() const;
+
+  /// The settings that point a node at these servers, for the weakest source.
+  std::vector<std::pair<std::string, std::string>> settings() const;
 
 private:
-  static testing::private_postgres_options postgres_options() {
-    testing::private_postgres_options result;
-    result.database = "dbs";
-    return result;
-  }
-
   testing::temporary_directory directory_{"dbsd"};
-  testing::private_postgres postgres_;
-  testing::private_redis redis_;
+  std::optional<testing::private_postgres> postgres_;
+  std::optional<testing::private_redis> redis_;
 };
 
 } // namespace dbs

@@ -75,6 +75,21 @@ constexpr std::array<std::string_view, 14> others{"command_timeout",
                                                   "timeout",
                                                   "user"};
 
+/// What the drivers of the predecessor take and we do not, with what to do instead.
+struct refused_argument {
+  std::string_view name;
+  std::string_view instead;
+};
+
+constexpr std::array<refused_argument, 4> refused{{
+    {"async_fallback", "nothing here ever blocks a thread, so there is nothing to fall back to"},
+    {"direct_tls", "libpq begins TLS by asking the server; sslmode=verify-full is as strict"},
+    {"max_cacheable_statement_size",
+     "statements of every size are prepared; statement_cache_size=0 prepares none"},
+    {"max_cached_statement_lifetime",
+     "prepared statements go when they are the least used ones or their plan is invalid"},
+}};
+
 bool is_one_of(std::string_view choices, std::string_view value) {
   auto list = split(choices, ' ');
   return std::find(list.begin(), list.end(), value) != list.end();
@@ -167,6 +182,9 @@ caf::error database_url_reader::take_parameter(std::string_view keyword, const s
   auto matches = [keyword](const parameter& x) { return x.keyword == keyword; };
   auto found = std::find_if(parameters.begin(), parameters.end(), matches);
   if (found == parameters.end()) {
+    for (auto& x : refused)
+      if (x.name == keyword)
+        return bad_url(name + " is not supported, leave it out: " + std::string{x.instead});
     std::string allowed;
     for (auto& argument : database_url_arguments())
       allowed += (allowed.empty() ? "" : ", ") + argument;
@@ -238,6 +256,16 @@ const std::vector<std::string>& database_url_arguments() {
     for (auto& x : internal::parameters)
       names.emplace_back(x.keyword);
     std::sort(names.begin(), names.end());
+    return names;
+  }();
+  return result;
+}
+
+const std::vector<std::string>& refused_database_url_arguments() {
+  static const auto result = [] {
+    std::vector<std::string> names;
+    for (auto& x : internal::refused)
+      names.emplace_back(x.name);
     return names;
   }();
   return result;

@@ -65,12 +65,14 @@ source_content read_flags(const std::vector<std::pair<std::string, std::string>>
                                             suggestion(key, known)});
       continue;
     }
+    setting_candidate candidate{
+        row, value, {setting_source::flag, key == "mode" ? "--mode" : "--set " + key, 0}};
     auto is_same = [row](const setting_candidate& x) { return x.row == row; };
     auto earlier = std::find_if(result.candidates.begin(), result.candidates.end(), is_same);
     if (earlier == result.candidates.end())
-      result.candidates.push_back({row, value, {setting_source::flag, key, 0}});
+      result.candidates.push_back(std::move(candidate));
     else if (earlier->text != value)
-      result.violations.push_back({key, key + ": the flag is given twice with different values"});
+      result.violations.push_back(bad_value(candidate, "differs from what is given before it"));
   }
   return result;
 }

@@ -14,8 +14,8 @@ namespace dbs::internal {
 /// begin with DBS_: they are meant for us and nobody else.
 source_content read_environment(const std::map<std::string, std::string>& environment);
 
-/// Takes pairs of a dotted key and a text. A key that is given twice with different
-/// values is a violation.
+/// Takes pairs of a dotted key and a text, as `config_sources::flags` has them. A
+/// key that is given twice with different values is a violation.
 source_content read_flags(const std::vector<std::pair<std::string, std::string>>& flags);
 
 } // namespace dbs::internal

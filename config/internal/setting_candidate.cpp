@@ -13,24 +13,6 @@ namespace {
 
 constexpr size_t max_shown = 200;
 
-/// A variable may hold what was meant for another one, so every value that looks
-/// like a URL is masked, whatever setting it was given for.
-std::string shown_value(const setting_candidate& candidate) {
-  auto& text = candidate.text;
-  auto is_url = std::holds_alternative<database_url_setting>(candidate.row->type) ||
-                std::holds_alternative<redis_url_setting>(candidate.row->type);
-  if (text.empty())
-    return "\"\"";
-  is_url = is_url || text.find("://") != std::string::npos || text.find('@') != std::string::npos;
-  auto result = is_url ? mask_url(text) : text;
-  for (auto& c : result)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      c = '?';
-  if (result.size() > max_shown)
-    result = result.substr(0, max_shown) + "...";
-  return "\"" + result + "\"";
-}
-
 /// Levenshtein's distance, with one row of the matrix.
 size_t distance(std::string_view x, std::string_view y) {
   std::vector<size_t> row(y.size() + 1);
@@ -49,10 +31,33 @@ size_t distance(std::string_view x, std::string_view y) {
 
 } // namespace
 
+std::string display_name(const setting_descriptor& row) {
+  return std::string{row.key} + " (" + std::string{row.env} + ")";
+}
+
+/// A variable may hold what was meant for another one, so every value that looks
+/// like a URL is masked, whatever setting it was given for.
+std::string shown_value(const setting_candidate& candidate) {
+  auto& text = candidate.text;
+  auto is_url = std::holds_alternative<database_url_setting>(candidate.row->type) ||
+                std::holds_alternative<redis_url_setting>(candidate.row->type);
+  if (text.empty())
+    return "\"\"";
+  is_url = is_url || text.find("://") != std::string::npos || text.find('@') != std::string::npos;
+  auto result = is_url ? mask_url(text) : text;
+  for (auto& c : result)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      c = '?';
+  if (result.size() > max_shown)
+    result = result.substr(0, max_shown) + "...";
+  return "\"" + result + "\"";
+}
+
 setting_violation bad_value(const setting_candidate& candidate, std::string_view problem) {
-  auto key = std::string{candidate.row->key};
-  return {key, key + ": " + shown_value(candidate) + " from " + to_string(candidate.origin) + " " +
-                   std::string{problem} + "; allowed: " + allowed_values(*candidate.row)};
+  auto& row = *candidate.row;
+  return {std::string{row.key}, display_name(row) + ": " + shown_value(candidate) + " from " +
+                                    to_string(candidate.origin) + " " + std::string{problem} +
+                                    "; allowed: " + allowed_values(row)};
 }
 
 setting_violation conflicting_value(const setting_conflict& conflict, const settings& values,
@@ -60,21 +65,22 @@ setting_violation conflicting_value(const setting_conflict& conflict, const sett
                                     const setting_origin& other_origin) {
   auto& row = *find_setting(conflict.key);
   auto& other = *find_setting(conflict.other);
-  // With their variables: neither needs to have been set by one.
-  auto name = [](const setting_descriptor& x) {
-    return std::string{x.key} + " (" + std::string{x.env} + ")";
-  };
-  return {std::string{row.key}, name(row) + ": \"" + setting_text(row, values) + "\" from " +
-                                    to_string(origin) + " " + std::string{conflict.rule} + " " +
-                                    name(other) + ", which is \"" + setting_text(other, values) +
-                                    "\" from " + to_string(other_origin)};
+  return {std::string{row.key},
+          display_name(row) + ": \"" + setting_text(row, values) + "\" from " + to_string(origin) +
+              " " + std::string{conflict.rule} + " " + display_name(other) + ", which is \"" +
+              setting_text(other, values) + "\" from " + to_string(other_origin)};
 }
 
 setting_violation missing_target(std::string_view key) {
   auto& row = *find_setting(key);
   return {std::string{key},
-          std::string{key} + " (" + std::string{row.env} +
-              "): is missing and has no default; allowed: " + allowed_values(row)};
+          display_name(row) + ": is missing and has no default; allowed: " + allowed_values(row)};
+}
+
+setting_violation unusable_target(std::string_view key, const setting_origin& origin) {
+  auto& row = *find_setting(key);
+  return {std::string{key}, display_name(row) + ": a server from " + to_string(origin) +
+                                " has no name or no port; allowed: " + allowed_values(row)};
 }
 
 caf::error to_error(std::vector<setting_violation> violations) {

@@ -34,8 +34,15 @@ struct source_content {
   std::vector<setting_violation> violations;
 };
 
-/// The one line for a value that is not allowed. URLs are masked, control
-/// characters replaced, long values cut.
+/// How messages call a setting, whichever source it came from: "database.pool_size
+/// (DATABASE_POOL_SIZE)".
+std::string display_name(const setting_descriptor& row);
+
+/// The value of a candidate, in quotes. URLs are masked, control characters
+/// replaced, long values cut.
+std::string shown_value(const setting_candidate& candidate);
+
+/// The one line for a value that is not allowed.
 setting_violation bad_value(const setting_candidate& candidate, std::string_view problem);
 
 /// The one line for two settings that contradict each other.
@@ -45,6 +52,9 @@ setting_violation conflicting_value(const setting_conflict& conflict, const sett
 
 /// The one line for a URL that must be there.
 setting_violation missing_target(std::string_view key);
+
+/// The one line for a target whose servers cannot be addressed.
+setting_violation unusable_target(std::string_view key, const setting_origin& origin);
 
 /// The error of all violations; none if there are none.
 caf::error to_error(std::vector<setting_violation> violations);

@@ -70,6 +70,13 @@ private:
   }
 };
 
+/// The node as text, whatever is wanted; none for arrays, tables and dates.
+std::optional<std::string> scalar_text(const toml::node& node) {
+  as_text read{node};
+  auto text = node.is_string() ? read(text_setting{}) : read(number_setting{});
+  return text ? text : read(boolean_setting{});
+}
+
 /// Which TOML types `as_text` takes.
 struct wanted_type {
   std::string operator()(const boolean_setting&) const { return "a boolean"; }
@@ -136,11 +143,12 @@ private:
       result.candidates.push_back({&row, std::move(*text), std::move(origin)});
       return;
     }
-    // The value is not shown: it may be a password in a form we do not know.
-    auto key = std::string{row.key};
-    result.violations.push_back({key, key + ": " + name_of(node.type()) + " from " +
-                                          to_string(origin) +
-                                          "; allowed: " + std::visit(wanted_type{}, row.type)});
+    auto text = scalar_text(node);
+    auto value = text ? shown_value({&row, std::move(*text), origin}) : "the value";
+    result.violations.push_back(
+        {std::string{row.key}, display_name(row) + ": " + value + " from " + to_string(origin) +
+                                   " is " + name_of(node.type()) +
+                                   "; allowed: " + std::visit(wanted_type{}, row.type)});
   }
 
   void refuse(const std::string& key, const toml::source_region& region, bool group) {

@@ -179,7 +179,8 @@ struct pg_holder {
   /// True beyond the leak threshold.
   bool leaking = false;
   bool in_transaction = false;
-  /// The last statement, cut after 200 characters; parameters are never shown.
+  /// The last statement, cut after 200 characters; neither parameters nor the
+  /// content of literals are ever shown.
   std::string statement;
 };
 

@@ -1,10 +1,11 @@
 #include "dbs/runtime/io/blocking_pool.hpp"
 
+#include "dbs/runtime/io/signals_blocked.hpp"
+
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <condition_variable>
-#include <csignal>
 #include <deque>
 #include <list>
 #include <mutex>
@@ -12,29 +13,6 @@
 #include <thread>
 
 namespace dbs {
-
-namespace {
-
-/// Signals belong to the host's threads. That includes SIGPIPE: libpq's cancel
-/// request writes to its socket without suppressing it.
-class signals_blocked {
-public:
-  signals_blocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-
-  ~signals_blocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
-  signals_blocked(const signals_blocked&) = delete;
-  signals_blocked& operator=(const signals_blocked&) = delete;
-
-private:
-  sigset_t before_;
-};
-
-} // namespace
 
 /// Shared with the threads, since those that hang outlive the pool.
 struct blocking_pool::state {

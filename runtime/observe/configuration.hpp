@@ -7,7 +7,8 @@
 
 namespace dbs::observe {
 
-/// Nested by the dots of the keys; secrets are masked. Ends with a line end.
+/// Nested by the dots of the keys; secrets are masked. Beside the values `origins`
+/// says where each comes from, by dotted key. Ends with a line end.
 std::string configuration_json(const loaded_settings& configuration);
 
 } // namespace dbs::observe

@@ -2,9 +2,9 @@
 
 #include "dbs/messages/error_detail.hpp"
 #include "dbs/runtime/observe/internal/log_line.hpp"
+#include "dbs/runtime/observe/internal/log_writer.hpp"
 #include "dbs/runtime/observe/internal/repeat_limiter.hpp"
 
-#include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/rotating_file_sink.h>
@@ -74,25 +74,33 @@ struct logger::impl {
   impl(const logger_options& opts, internal::log_layout how, spdlog::sink_ptr sink)
       : options(opts), layout(how),
         limiter(opts.max_repeats, opts.repeat_window, opts.max_remembered),
-        out("dbs", std::move(sink)) {
-    // spdlog only carries finished lines: which of them, and what they look like,
-    // is decided here.
-    out.set_level(spdlog::level::trace);
-    out.set_pattern("%v");
-    out.flush_on(spdlog::level::trace);
-    out.set_error_handler([this](const std::string&) { failed.fetch_add(1); });
+        out(std::move(sink), opts.max_queued, opts.flush_limit,
+            [how, now = opts.now](uint64_t dropped, uint64_t failed) {
+              std::vector<field> fields{{"dropped", static_cast<int64_t>(dropped)},
+                                        {"failed", static_cast<int64_t>(failed)}};
+              return format(how, {now(), log_level::warning, "log", "lines were lost", &fields});
+            }) {}
+
+  static std::string format(internal::log_layout how, const internal::log_record& record) {
+    // One byte is left for the line end.
+    return internal::format_line(how, record, max_line_bytes - 1);
   }
 
-  void write(const internal::log_record& record) {
-    // One byte is left for the line end.
-    auto line = internal::format_line(layout, record, max_line_bytes - 1);
-    written.fetch_add(1, std::memory_order_relaxed);
-    out.log(spdlog::level::info, spdlog::string_view_t{line.data(), line.size()});
-  }
+  void write(const internal::log_record& record) { out.push(format(layout, record)); }
 
   void write(const internal::repeat_limiter::report& what) {
     std::vector<field> fields{{"suppressed", static_cast<int64_t>(what.suppressed)}};
     write({options.now(), what.level, what.component, what.message, &fields});
+  }
+
+  void report_suppressed() {
+    std::vector<internal::repeat_limiter::report> due;
+    {
+      std::lock_guard guard{mutex};
+      limiter.flush(due);
+    }
+    for (auto& x : due)
+      write(x);
   }
 
   logger_options options;
@@ -100,10 +108,8 @@ struct logger::impl {
   std::atomic<log_level> level{log_level::info};
   std::mutex mutex;
   internal::repeat_limiter limiter;
-  spdlog::logger out;
-  std::atomic<uint64_t> written{0};
   std::atomic<uint64_t> suppressed{0};
-  std::atomic<uint64_t> failed{0};
+  internal::log_writer out;
 };
 
 caf::expected<std::unique_ptr<logger>> logger::make(const log_settings& settings,
@@ -125,14 +131,16 @@ caf::expected<std::unique_ptr<logger>> logger::make(const log_settings& settings
     ptr->level = level;
     return std::unique_ptr<logger>{new logger{std::move(ptr)}};
   } catch (const std::exception& e) {
-    return invalid("log.file '" + settings.file + "' cannot be written: " + e.what());
+    return invalid("log.file (DBS_LOG_FILE) '" + settings.file +
+                   "' cannot be written: " + e.what());
   }
 }
 
 logger::logger(std::unique_ptr<impl> ptr) : impl_(std::move(ptr)) {}
 
+// The writer waits for its lines when it goes.
 logger::~logger() {
-  flush();
+  impl_->report_suppressed();
 }
 
 bool logger::enabled(log_level level) const noexcept {
@@ -167,18 +175,17 @@ void logger::log(std::string_view component, log_level level, std::string_view m
 }
 
 void logger::flush() {
-  std::vector<internal::repeat_limiter::report> due;
-  {
-    std::lock_guard guard{impl_->mutex};
-    impl_->limiter.flush(due);
-  }
-  for (auto& x : due)
-    impl_->write(x);
-  impl_->out.flush();
+  impl_->report_suppressed();
+  wait_written();
 }
 
-log_stats logger::stats() const noexcept {
-  return {impl_->written.load(), impl_->suppressed.load(), impl_->failed.load()};
+bool logger::wait_written() const {
+  return impl_->out.wait_written(impl_->options.flush_limit);
+}
+
+log_stats logger::stats() const {
+  auto lines = impl_->out.count();
+  return {lines.written, impl_->suppressed.load(), lines.dropped, lines.failed};
 }
 
 } // namespace dbs::observe

@@ -39,10 +39,10 @@ bool from_string(std::string_view in, log_level& out);
 struct logger_options {
   using time_point = std::chrono::system_clock::time_point;
 
-  /// The wall clock of the timestamps.
+  /// The wall clock of the timestamps. Called from any thread.
   std::function<time_point()> now = [] { return std::chrono::system_clock::now(); };
   /// If set, gets every line, with its line end, instead of standard error or the
-  /// file. Called by one thread at a time.
+  /// file. Called on the logger's thread.
   std::function<void(std::string_view)> sink;
   /// How often the same message may be logged per window; what comes beyond is
   /// counted, and the count is logged when the window is over.
@@ -50,19 +50,27 @@ struct logger_options {
   std::chrono::seconds repeat_window{10};
   /// How many different messages are remembered for that.
   size_t max_remembered = 256;
+  /// How many lines wait for a slow disk or terminal; what comes beyond is dropped
+  /// and counted, and the count is logged in its place.
+  size_t max_queued = 4096;
+  /// How long a flush, and the end of the logger, waits for these lines.
+  std::chrono::milliseconds flush_limit = std::chrono::seconds{2};
 };
 
 struct log_stats {
   uint64_t written = 0;
+  /// Held back as repetitions.
   uint64_t suppressed = 0;
+  /// Lines for which there was no room behind a slow disk or terminal.
+  uint64_t dropped = 0;
   /// Lines that could not be written, because the disk is full, say.
   uint64_t failed = 0;
 };
 
-/// All functions may be called from any thread; a call blocks for as long as the
-/// write to the file or to standard error does.
+/// All functions may be called from any thread. Lines are written, in the order of
+/// the calls, by a thread of the logger: `log` never waits for the disk.
 ///
-/// Secrets do not get out: values of fields with a telling name (see mask.hpp) are
+/// Secrets do not get out: values of fields with a telling name (see config/secret_name.hpp) are
 /// shown as ***, and credentials in URLs are masked everywhere. Control characters
 /// are escaped, so that no value can end a line or command a terminal.
 class logger {
@@ -90,11 +98,15 @@ public:
   void log(std::string_view component, log_level level, std::string_view message,
            const std::vector<field>& fields = {});
 
-  /// Logs how many lines were suppressed so far, and hands everything to the
-  /// system. The destructor does it as well.
+  /// Waits until what was logged so far is handed to the system. False if the disk
+  /// or terminal takes too long.
+  bool wait_written() const;
+
+  /// Logs how many lines were suppressed so far, and waits as `wait_written` does.
+  /// The destructor does it as well.
   void flush();
 
-  log_stats stats() const noexcept;
+  log_stats stats() const;
 
 private:
   struct impl;

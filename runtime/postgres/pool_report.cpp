@@ -1,4 +1,5 @@
 // Numbers and lists for people, metrics and error messages.
+#include "dbs/runtime/observe/mask.hpp"
 #include "dbs/runtime/postgres/pool_core.hpp"
 #include "dbs/runtime/postgres/pool_sql.hpp"
 
@@ -111,7 +112,7 @@ pg_holder pool_core::holder_of(const pool_lease& lease, time_point now) const {
     auto status = lease.slot->conn->status();
     result.in_transaction =
         status == transaction_status::in_transaction || status == transaction_status::failed;
-    result.statement = lease.slot->last_sql;
+    result.statement = observe::mask_sql(lease.slot->last_sql);
   }
   return result;
 }
@@ -123,7 +124,7 @@ pg_holder pool_core::holder_of(const pool_slot& s, time_point now) const {
   auto& r = s.running.front();
   result.owner = r.owner;
   result.age = now - r.started;
-  result.statement = shorten_sql(r.statement.sql);
+  result.statement = observe::mask_sql(shorten_sql(r.statement.sql));
   return result;
 }
 

@@ -17,7 +17,6 @@ namespace dbs::demo {
 namespace {
 
 constexpr int shoppers = 64;
-constexpr std::chrono::seconds duration{10};
 
 double in_ms(caf::timespan x) {
   return std::chrono::duration<double, std::milli>{x}.count();
@@ -69,9 +68,9 @@ void print_pool(const pool_stats& x) {
 
 } // namespace
 
-caf::error run(caf::actor_system& system, const database_services& services) {
+caf::error run(caf::actor_system& system, const database_services& services, const options& how) {
   auto database = services.database();
-  fmt::print("loading {} products through the pool ...\n", product_count);
+  fmt::print("loading {} generated products through the pool ...\n", product_count);
   std::fflush(stdout);
   auto started = std::chrono::steady_clock::now();
   auto elapsed = [&started] {
@@ -79,7 +78,7 @@ caf::error run(caf::actor_system& system, const database_services& services) {
   };
   {
     progress_line line;
-    auto problem = load_catalogue(system, database, [&](int32_t rows) {
+    auto problem = load_catalogue(system, database, how.stop, [&](int32_t rows) {
       line.show(fmt::format("  {} rows, {:.0f} rows/s", rows, rows / elapsed()));
     });
     if (problem)
@@ -87,18 +86,20 @@ caf::error run(caf::actor_system& system, const database_services& services) {
   }
   fmt::print("loaded in {:.1f} s\n\nrunning {} shoppers for {} s: 90 % read a product (Zipf 0.99), "
              "5 % list a category, 3 % change a price, 2 % buy in a transaction ...\n",
-             elapsed(), shoppers, duration.count());
+             elapsed(), shoppers, how.duration.count());
   std::fflush(stdout);
   auto figures = std::make_shared<workload_figures>();
   started = std::chrono::steady_clock::now();
   {
     progress_line line;
-    run_workload(system, database, figures, shoppers, duration, [&] {
+    run_workload(system, database, figures, {shoppers, how.duration, how.stop}, [&] {
       line.show(fmt::format("  {:4.1f} s  {:.0f} op/s  {} failed", elapsed(),
                             static_cast<double>(figures->done.load()) / elapsed(),
                             figures->failed.load()));
     });
   }
+  if (how.stop.stop_requested())
+    return ended_early();
   print_figures(*figures, elapsed());
   auto stats = database.sync(system).stats();
   if (!stats)
@@ -110,21 +111,6 @@ caf::error run(caf::actor_system& system, const database_services& services) {
   fmt::print("\nhealth: {}\n", to_json(*health).dump(2));
   std::fflush(stdout);
   return {};
-}
-
-void print_what_next(const database_services& services, const std::string& directory) {
-  auto url = fmt::format("http://127.0.0.1:{}", services.http_port());
-  auto ctl = fmt::format("{}/dbsctl --socket {}", directory, services.socket_path());
-  fmt::print("\ntry next:\n"
-             "  curl -s {0}/health/database-services | jq .overall.status\n"
-             "  curl -s {0}/health/database | jq .response_time_ms\n"
-             "  curl -s {0}/metrics | grep dbs_postgres_pool\n"
-             "  {1} tree\n"
-             "  {1} stats pool\n"
-             "  {1} sql 'select name, price_cents from product where id = $1' 42\n"
-             "  {1} pool resize 30\n",
-             url, ctl);
-  std::fflush(stdout);
 }
 
 } // namespace dbs::demo

@@ -5,14 +5,19 @@
 
 #include <caf/actor_system.hpp>
 
-#include <string>
+#include <chrono>
+#include <stop_token>
 
 namespace dbs::demo {
 
-/// Prints to standard output; progress lines only on a terminal.
-caf::error run(caf::actor_system& system, const database_services& services);
+struct options {
+  /// Of the workload.
+  std::chrono::seconds duration;
+  /// Ends the loading and the workload early, which is `errc::draining`.
+  std::stop_token stop;
+};
 
-/// The `curl` and `dbsctl` lines to try next. `directory` is where dbsctl lies.
-void print_what_next(const database_services& services, const std::string& directory);
+/// Prints to standard output; progress lines only on a terminal.
+caf::error run(caf::actor_system& system, const database_services& services, const options& how);
 
 } // namespace dbs::demo

@@ -25,9 +25,10 @@ using clock = std::chrono::steady_clock;
 class shopper {
 public:
   shopper(caf::event_based_actor* self, database_client database,
-          std::shared_ptr<workload_figures> figures, clock::time_point end, uint32_t seed)
+          std::shared_ptr<workload_figures> figures, clock::time_point end, std::stop_token stop,
+          uint32_t seed)
       : self_(self), database_(std::move(database)), figures_(std::move(figures)), end_(end),
-        random_(seed) {}
+        stop_(std::move(stop)), random_(seed) {}
 
   caf::behavior make_behavior() {
     next();
@@ -38,7 +39,7 @@ public:
 private:
   void next() {
     started_ = clock::now();
-    if (started_ >= end_)
+    if (started_ >= end_ || stop_.stop_requested())
       return;
     auto die = random_() % 100;
     if (die < 90)
@@ -51,10 +52,11 @@ private:
       purchase();
   }
 
-  /// Products are popular in an order that has nothing to do with their ids.
+  /// Products are popular in an order that has nothing to do with their ids, which
+  /// begin at 1: the factor has no divisor in common with their number.
   int32_t product() {
     auto rank = static_cast<int64_t>(popularity_(random_));
-    return static_cast<int32_t>(rank * 7919 % product_count);
+    return static_cast<int32_t>(rank * 7919 % product_count + 1);
   }
 
   void read_product() {
@@ -126,6 +128,7 @@ private:
   database_client database_;
   std::shared_ptr<workload_figures> figures_;
   clock::time_point end_;
+  std::stop_token stop_;
   clock::time_point started_{};
   std::minstd_rand random_;
   zipf popularity_{product_count};
@@ -134,7 +137,12 @@ private:
 
 } // namespace
 
+caf::error ended_early() {
+  return fail(errc::draining, "the demonstration was ended early");
+}
+
 caf::error load_catalogue(caf::actor_system& system, const database_client& database,
+                          const std::stop_token& stop,
                           const std::function<void(int32_t)>& on_progress) {
   auto sync = database.sync(system);
   for (auto& statement : schema())
@@ -156,6 +164,10 @@ caf::error load_catalogue(caf::actor_system& system, const database_client& data
     in_flight.pop_front();
   };
   for (int32_t first = 1; first <= product_count && !problem; first += rows_per_batch) {
+    if (stop.stop_requested()) {
+      problem = ended_early();
+      break;
+    }
     auto batch = make_products(first, rows_per_batch);
     pg_statement insert{insert_products,
                         make_params(batch.ids, batch.categories, batch.names, batch.descriptions,
@@ -177,13 +189,13 @@ caf::error load_catalogue(caf::actor_system& system, const database_client& data
 }
 
 void run_workload(caf::actor_system& system, const database_client& database,
-                  const std::shared_ptr<workload_figures>& figures, int shoppers,
-                  std::chrono::seconds duration, const std::function<void()>& on_progress) {
+                  const std::shared_ptr<workload_figures>& figures, const workload_options& how,
+                  const std::function<void()>& on_progress) {
   caf::scoped_actor self{system};
-  auto end = clock::now() + duration;
+  auto end = clock::now() + how.duration;
   std::vector<caf::actor> running;
-  for (int i = 0; i < shoppers; ++i) {
-    running.push_back(system.spawn<caf::stateful_actor<shopper>>(database, figures, end,
+  for (int i = 0; i < how.shoppers; ++i) {
+    running.push_back(system.spawn<caf::stateful_actor<shopper>>(database, figures, end, how.stop,
                                                                  static_cast<uint32_t>(i + 1)));
     self->monitor(running.back());
   }

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stop_token>
 
 namespace dbs::demo {
 
@@ -27,14 +28,25 @@ struct workload_figures {
   std::atomic<uint64_t> failed{0};
 };
 
+struct workload_options {
+  int shoppers = 1;
+  std::chrono::seconds duration{10};
+  /// Lets every shopper finish what it is at.
+  std::stop_token stop;
+};
+
+/// What the functions below answer after a stop request.
+caf::error ended_early();
+
 /// Loads the catalogue; `on_progress` is told how many rows are there.
 caf::error load_catalogue(caf::actor_system& system, const database_client& database,
+                          const std::stop_token& stop,
                           const std::function<void(int32_t)>& on_progress);
 
-/// Runs `shoppers` actors for `duration` and returns when the last has finished.
+/// Runs the shoppers and returns when the last has finished.
 /// `on_progress` is called about twice a second on the calling thread.
 void run_workload(caf::actor_system& system, const database_client& database,
-                  const std::shared_ptr<workload_figures>& figures, int shoppers,
-                  std::chrono::seconds duration, const std::function<void()>& on_progress);
+                  const std::shared_ptr<workload_figures>& figures, const workload_options& how,
+                  const std::function<void()>& on_progress);
 
 } // namespace dbs::demo

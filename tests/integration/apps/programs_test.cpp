@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <memory>
+#include <regex>
 
 using namespace dbs::tests;
 using namespace std::chrono_literals;
@@ -69,8 +70,15 @@ TEST_CASE("statements run through a node") {
 
 TEST_CASE("a node shows its configuration without secrets") {
   auto config = shared_node().json("config show --node");
-  CHECK(config["database"]["password"] == "");
+  CHECK(config["database"]["password"] == "***");
+  CHECK(config["redis"]["password"] == "***");
   CHECK(config["cache"]["l1_size"] == 1000);
+  CHECK(config["origins"]["cache.l1_size"] == "default");
+  CHECK(config["origins"]["database.host"] == "development mode");
+  CHECK(config["origins"]["http.socket"] == "flag --set http.socket");
+  auto table = shared_node().ctl("config show --node");
+  CHECK(table.exit_code == 0);
+  CHECK(std::regex_search(table.output, std::regex{"\ncache.l1_size +1000 +default\n"}));
 }
 
 TEST_CASE("the runbook's health checks work over HTTP") {
@@ -161,6 +169,8 @@ TEST_CASE("config show prints this shell's settings without its secrets") {
   CHECK(json["redis"]["db"] == 3);
   CHECK(json["redis"]["pool_min"] == 5);
   CHECK(json["redis"]["pool_max"] == 50);
+  CHECK(json["origins"]["database.host"] == "environment variable DATABASE_URL");
+  CHECK(json["origins"]["redis.pool_max"] == "default");
 }
 
 TEST_CASE("wrong usage ends with its own exit code") {

@@ -220,3 +220,14 @@ TEST_CASE("a URL without end or with too many hosts is refused") {
   CHECK(parse_database_url(url));
   CHECK_FALSE(parse_database_url(url + ",h"));
 }
+
+TEST_CASE("arguments of asyncpg that we lack are refused with what to do instead") {
+  for (auto& name : refused_database_url_arguments()) {
+    auto target = parse_database_url("postgresql+asyncpg://h/d?" + name + "=1");
+    INFO(name);
+    REQUIRE_FALSE(target);
+    CHECK(detail(target.error())
+              .what.find("argument '" + name + "' is not supported, leave it out") !=
+          std::string::npos);
+  }
+}

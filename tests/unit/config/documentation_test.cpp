@@ -41,6 +41,27 @@ std::string default_of(const setting_descriptor& row) {
   return text.empty() ? "none" : code(text);
 }
 
+/// Stands for a value of any type, where a constructor is only looked at.
+struct anything {
+  template <class T>
+  operator T() const; // NOLINT: the conversion is the purpose
+};
+
+/// How many members the aggregate `T` has.
+template <class T, class... Values>
+constexpr size_t members() {
+  if constexpr (requires { T{Values{}..., anything{}}; })
+    return members<T, Values..., anything>();
+  else
+    return sizeof...(Values);
+}
+
+size_t rows_of(std::string_view group) {
+  auto& table = setting_table();
+  return static_cast<size_t>(std::count_if(
+      table.begin(), table.end(), [group](const auto& row) { return row.key.starts_with(group); }));
+}
+
 /// The first column of a row of a table, if it is code.
 std::string first_cell(const std::string& line) {
   if (!line.starts_with("| `"))
@@ -58,6 +79,17 @@ TEST_CASE("every setting is documented with its variable, default, range and mea
     INFO("expected this line in docs/configuration.md:\n" << expected);
     CHECK(contains(lines, expected));
   }
+}
+
+TEST_CASE("every member of the settings has a row in the table") {
+  CHECK(rows_of("database.") == members<database_settings>());
+  CHECK(rows_of("redis.") == members<redis_settings>());
+  CHECK(rows_of("cache.") == members<cache_settings>());
+  CHECK(rows_of("http.") == members<http_settings>());
+  CHECK(rows_of("health.") == members<health_settings>());
+  CHECK(rows_of("log.") == members<log_settings>());
+  // The groups above, and the mode.
+  CHECK(members<settings>() == 7);
 }
 
 TEST_CASE("the documentation lists no setting that does not exist") {
@@ -90,8 +122,15 @@ TEST_CASE("every mode is documented with its preset") {
   }
 }
 
-TEST_CASE("every argument of DATABASE_URL is documented") {
+TEST_CASE("every argument of DATABASE_URL is documented, the refused ones too") {
   auto lines = read_document();
+  for (auto& argument : refused_database_url_arguments()) {
+    auto is_named = [&argument](const std::string& line) {
+      return line.find(code(argument)) != std::string::npos;
+    };
+    INFO(argument);
+    CHECK(std::any_of(lines.begin(), lines.end(), is_named));
+  }
   for (auto& argument : database_url_arguments()) {
     auto is_row = [&argument](const std::string& line) { return first_cell(line) == argument; };
     INFO(argument);

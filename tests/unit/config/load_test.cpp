@@ -185,7 +185,31 @@ TEST_CASE("flags beat the environment, which beats the file, the mode and the de
   sources.environment["DATABASE_POOL_SIZE"] = "8";
   CHECK(pool_size() == expected{8, "environment variable DATABASE_POOL_SIZE"});
   sources.flags.emplace_back("database.pool_size", "9");
-  CHECK(pool_size() == expected{9, "flag database.pool_size"});
+  CHECK(pool_size() == expected{9, "flag --set database.pool_size"});
+}
+
+TEST_CASE("development mode gives what nobody else gave") {
+  config_sources sources;
+  sources.development = {{"database.url", "postgresql://own/dbs"},
+                         {"redis.url", "redis://own"},
+                         {"http.port", "0"},
+                         {"log.level", "warning"}};
+  auto x = load(sources);
+  CHECK(x.values.database.target.hosts.front().host == "own");
+  CHECK(x.values.http.port == 0);
+  CHECK(origin(x, "database.url") == "development mode");
+  CHECK(origin(x, "http.address") == "default");
+  temporary_file file{"[log]\nlevel = \"debug\"\n"};
+  sources.file = file.path();
+  sources.environment = {{"DATABASE_URL", "postgresql://given/d?timeout=3"},
+                         {"DBS_HTTP_PORT", "8123"}};
+  x = load(sources);
+  CHECK(x.values.database.target.hosts.front().host == "given");
+  CHECK(x.values.redis.target.address.host == "own");
+  CHECK(x.values.http.port == 8123);
+  CHECK(x.values.log.level == "debug");
+  CHECK(origin(x, "log.level") == "file " + file.path().string() + " line 2");
+  CHECK(origin(x, "database.connect_timeout") == "argument of database.url");
 }
 
 TEST_CASE("the strongest source chooses the mode") {
@@ -198,6 +222,7 @@ TEST_CASE("the strongest source chooses the mode") {
   CHECK(mode() == "admin");
   sources.flags.emplace_back("mode", "ml_training");
   CHECK(mode() == "ml_training");
+  CHECK(origin(load(sources), "mode") == "flag --mode");
   sources.mode = "mcp_server";
   CHECK(mode() == "mcp_server");
 }
@@ -261,7 +286,8 @@ TEST_CASE("every setting but the URLs can be set by its variable and by its flag
     sources.environment[std::string{row.env}] = value;
     CHECK(origin(load(sources), row.key) == "environment variable " + std::string{row.env});
     sources.flags.emplace_back(row.key, value);
-    CHECK(origin(load(sources), row.key) == "flag " + std::string{row.key});
+    auto flag = row.key == "mode" ? std::string{"--mode"} : "--set " + std::string{row.key};
+    CHECK(origin(load(sources), row.key) == "flag " + flag);
   }
 }
 
@@ -296,7 +322,7 @@ TEST_CASE("a small pool limits the default of min_idle, but not a chosen one") {
 TEST_CASE("a value that is not allowed is refused with its variable, its text and the range") {
   for (auto value : {"0", "-1", "10001", "99999999999999999999"}) {
     auto what = refusal_of("DATABASE_POOL_SIZE", value);
-    CHECK(what == "database.pool_size: \"" + std::string{value} +
+    CHECK(what == "database.pool_size (DATABASE_POOL_SIZE): \"" + std::string{value} +
                       "\" from environment variable DATABASE_POOL_SIZE is out of range; allowed: a "
                       "whole number from 1 to 10000");
   }
@@ -314,9 +340,10 @@ TEST_CASE("a value that is not allowed is refused with its variable, its text an
 }
 
 TEST_CASE("an address that others can reach is refused while there is no authentication") {
-  for (auto address : {"0.0.0.0", "::", "192.168.1.1", "128.0.0.1", "127.example.com", "host", ""})
+  for (auto address :
+       {"0.0.0.0", "::", "192.168.1.1", "128.0.0.1", "127.example.com", "localhost", ""})
     CHECK(has(refusal_of("DBS_HTTP_ADDRESS", address), "there is no authentication yet"));
-  for (auto address : {"127.0.0.1", "127.1.2.3", "::1", "localhost"}) {
+  for (auto address : {"127.0.0.1", "127.1.2.3", "::1"}) {
     auto sources = with_targets();
     sources.environment["DBS_HTTP_ADDRESS"] = address;
     CHECK(load(sources).values.http.address == address);
@@ -327,8 +354,11 @@ TEST_CASE("an unknown mode is refused with the list of modes") {
   auto sources = with_targets();
   sources.mode = "turbo";
   CHECK(refusal(sources).what ==
-        "mode: \"turbo\" from the program is unknown; allowed: one of mcp_server, ml_training, "
-        "admin, async_modern, ha");
+        "mode (DBS_MODE): \"turbo\" from the program is unknown; allowed: one of mcp_server, "
+        "ml_training, admin, async_modern, ha");
+  sources.mode.clear();
+  sources.flags.emplace_back("mode", "turbo");
+  CHECK(has(refusal(sources).what, "\"turbo\" from flag --mode is unknown"));
 }
 
 TEST_CASE("an unknown DBS_ variable is refused, other people's variables are not") {
@@ -351,7 +381,8 @@ TEST_CASE("an unknown flag, and one that is given twice, are refused") {
   REQUIRE(info.fields.size() == 2);
   CHECK(has(info.what, "database.poolsize: unknown flag"));
   CHECK(has(info.what, "did you mean database.pool_size?"));
-  CHECK(has(info.what, "cache.l1_size: the flag is given twice"));
+  CHECK(has(info.what, "cache.l1_size (CACHE_L1_SIZE): \"6\" from flag --set cache.l1_size differs "
+                       "from what is given before it; allowed: a whole number"));
 }
 
 TEST_CASE("what is wrong in the file is refused with its line") {
@@ -359,12 +390,17 @@ TEST_CASE("what is wrong in the file is refused with its line") {
   CHECK(has(refusal_of_file("[database]\npoolsize = 3\n"), "did you mean database.pool_size?"));
   CHECK(has(refusal_of_file("[databse]\npool_size = 3\n"), "databse: unknown key in file"));
   CHECK(has(refusal_of_file("\ndatabase = 3\n"), "line 2: must be a table"));
-  CHECK(has(refusal_of_file("database.pool_size = \"20\"\n"), "line 1; allowed: an integer"));
-  CHECK(has(refusal_of_file("database.pool_size = 20.0\n"), "a floating-point number"));
-  CHECK(has(refusal_of_file("cache.l3_enabled = 1\n"), "allowed: a boolean"));
+  auto what = refusal_of_file("database.pool_size = \"20\"\n");
+  CHECK(has(what, "database.pool_size (DATABASE_POOL_SIZE): \"20\" from file "));
+  CHECK(has(what, "line 1 is a string; allowed: an integer"));
+  what = refusal_of_file("database.pool_size = 20.5\n");
+  CHECK(has(what, "\"20.5\" from file"));
+  CHECK(has(what, "is a floating-point number"));
+  CHECK(has(refusal_of_file("cache.l3_enabled = 1\n"), "is an integer; allowed: a boolean"));
   CHECK(has(refusal_of_file("cache.l2_ttl = true\n"), "allowed: a number or a string"));
+  CHECK(has(refusal_of_file("log.file = 1979-05-27\n"), "the value from file"));
   CHECK(has(refusal_of_file("cache.l2_ttl = inf\n"), "is not a duration"));
-  CHECK(has(refusal_of_file("mode = [\"ha\"]\n"), "an array"));
+  CHECK(has(refusal_of_file("mode = [\"ha\"]\n"), "is an array"));
   CHECK(has(refusal_of_file("database.pool_size = 0\n"), "line 1 is out of range"));
   CHECK(has(refusal_of_file("[database]\npool_size = = 3\n"), "line 2: Error while parsing"));
 }
@@ -417,22 +453,22 @@ TEST_CASE("a weaker source must be valid even if it is overridden") {
   CHECK(has(refusal(sources).what, "DATABASE_POOL_SIZE"));
 }
 
-TEST_CASE("the URLs have no default, save in development and for those who only look") {
+TEST_CASE("the URLs have no default, save for those who only look") {
   config_sources sources;
   auto info = refusal(sources);
   REQUIRE(info.fields.size() == 2);
   CHECK(has(info.what, "database.url (DATABASE_URL): is missing"));
   CHECK(has(info.what, "redis.url (REDIS_URL): is missing"));
-  sources.development = true;
-  CHECK(load(sources).values.database.target.hosts.empty());
-  sources.development = false;
   sources.require_targets = false;
+  CHECK(load(sources).values.database.target.hosts.empty());
   CHECK(load(sources).values.redis.target.address.host.empty());
 }
 
 TEST_CASE("an argument of the URL must be in the range of its setting") {
   auto what = refusal_of("DATABASE_URL", "postgresql://db/app?connect_timeout=9999");
-  CHECK(has(what, "database.connect_timeout: \"9999s\" from argument of database.url is out"));
+  CHECK(has(what,
+            "database.connect_timeout (DBS_DATABASE_CONNECT_TIMEOUT): \"9999s\" from argument "
+            "of database.url is out"));
 }
 
 // -- secrets -----------------------------------------------------------------------
@@ -501,4 +537,16 @@ TEST_CASE("settings that a host filled in are judged by the same rules") {
                                           "http.address", "redis.pool_min", "database.min_idle",
                                           "redis.url"});
   CHECK_FALSE(validate_settings(settings{}, false));
+}
+
+TEST_CASE("a host's address of a server needs a name and a port") {
+  auto values = load(with_targets()).values;
+  values.database.target.hosts.push_back({"replica", 0});
+  CHECK(has(detail(validate_settings(values)).what,
+            "database.url (DATABASE_URL): a server from the program has no name or no port"));
+  values.database.target.hosts.back() = {"", 5432};
+  CHECK(has(detail(validate_settings(values)).what, "database.url (DATABASE_URL)"));
+  values.database.target.hosts.pop_back();
+  values.redis.target.address.port = 0;
+  CHECK(has(detail(validate_settings(values)).what, "redis.url (REDIS_URL)"));
 }

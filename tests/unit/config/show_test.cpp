@@ -2,6 +2,7 @@
 #include "dbs/config/show.hpp"
 
 #include "dbs/config/duration.hpp"
+#include "dbs/config/secret_name.hpp"
 #include "dbs/messages/error_detail.hpp"
 
 #include <catch2/catch_message.hpp>
@@ -60,13 +61,13 @@ TEST_CASE("the parts of the URLs are shown one by one, with their type and origi
 
 TEST_CASE("settings are shown with a value for programs and a text for people") {
   config_sources sources;
-  sources.development = true;
+  sources.require_targets = false;
   sources.flags = {{"database.acquire_timeout", "250ms"}};
   auto views = show(sources);
   auto& timeout = find(views, "database.acquire_timeout");
   CHECK(timeout.value == value{0.25});
   CHECK(timeout.text == "250ms");
-  CHECK(timeout.origin == "flag database.acquire_timeout");
+  CHECK(timeout.origin == "flag --set database.acquire_timeout");
   CHECK(timeout.env == "DBS_DATABASE_ACQUIRE_TIMEOUT");
   CHECK_FALSE(timeout.derived);
   CHECK(find(views, "database.pool_size").value == value{int64_t{20}});
@@ -81,7 +82,7 @@ TEST_CASE("settings are shown with a value for programs and a text for people") 
 
 TEST_CASE("no key is shown twice or nests in another one's value") {
   config_sources sources;
-  sources.development = true;
+  sources.require_targets = false;
   auto views = show(sources);
   for (auto& x : views) {
     auto collides = [&x](const setting_view& y) {
@@ -101,6 +102,20 @@ TEST_CASE("nothing that is shown tells a password") {
     CHECK(to_string(x.value).find("S3cret") == std::string::npos);
     CHECK(x.origin.find("S3cret") == std::string::npos);
   }
+}
+
+TEST_CASE("a secret among the options of a session is masked, the others are shown") {
+  CHECK(mask_options("-c app.token=S3cret -c work_mem=64MB") ==
+        "-c app.token=*** -c work_mem=64MB");
+  CHECK(mask_options("--my.Password=S3cret\\ S3cret -cgeqo=off") == "--my.Password=*** -cgeqo=off");
+  CHECK(mask_options("-c  app.key=S3cret\\") == "-c  app.key=***");
+  CHECK(mask_options("") == "");
+  config_sources sources;
+  sources.environment = {{"DATABASE_URL", "postgresql://h/d?options=-c%20a.secret%3DS3cret&"
+                                          "server_settings=b.password%3DS3c\\,S3cret%2Cgeqo%3Doff"},
+                         {"REDIS_URL", "redis://h"}};
+  CHECK(find(show(sources), "database.parameters").text ==
+        "options=-c a.secret=*** -c b.password=*** -c geqo=off");
 }
 
 TEST_CASE("a duration is a number of seconds or has a unit") {

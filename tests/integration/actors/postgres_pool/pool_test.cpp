@@ -284,6 +284,6 @@ TEST_CASE_METHOD(pool_fixture,
   REQUIRE(holders);
   REQUIRE(holders->size() == 1);
   CHECK(holders->front().leaking);
-  CHECK(holders->front().statement == "select 'who has this?'");
+  CHECK(holders->front().statement == "select '***'");
   CHECK(holders->front().age >= 50ms);
 }
