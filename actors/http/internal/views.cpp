@@ -12,7 +12,6 @@ namespace dbs::internal {
 namespace {
 
 constexpr auto pool_id = "postgres_pool";
-constexpr auto pool_name = "database";
 
 double in_ms(caf::timespan x) {
   return std::chrono::duration<double, std::milli>{x}.count();
@@ -75,30 +74,8 @@ unsigned http_status(errc code) {
 
 } // namespace
 
-std::string public_name(const std::string& child) {
-  return child == pool_id ? pool_name : child;
-}
-
 std::string child_id(const std::string& name) {
-  return name == pool_name || name == "pool" ? pool_id : name;
-}
-
-nlohmann::json to_json(const health_report& report) {
-  auto result = observe::to_json(report.fields);
-  result["status"] = to_string(report.status);
-  if (!report.detail.empty())
-    result["detail"] = report.detail;
-  return result;
-}
-
-nlohmann::json to_json(const services_health& health) {
-  auto result = nlohmann::json::object();
-  for (auto& x : health.components)
-    result[public_name(x.component)] = to_json(x);
-  result["overall"] = {{"status", to_string(health.overall)},
-                       {"ready", health.ready},
-                       {"age_ms", in_ms(health.age)}};
-  return result;
+  return name == public_name(pool_id) || name == "pool" ? pool_id : name;
 }
 
 nlohmann::json to_json(const std::vector<child_info>& tree) {

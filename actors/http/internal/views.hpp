@@ -1,7 +1,7 @@
 // What the answers over HTTP look like.
 #pragma once
 
-#include "dbs/messages/health/health.hpp"
+#include "dbs/actors/http/health_json.hpp"
 #include "dbs/messages/manager/supervisor.hpp"
 #include "dbs/messages/postgres/pool.hpp"
 #include "dbs/runtime/http/message.hpp"
@@ -16,17 +16,8 @@
 
 namespace dbs::internal {
 
-/// The name of a child in URLs and reports: the pool is "database", all others go
-/// by their id.
-std::string public_name(const std::string& child);
-
 /// The child behind a public name, or behind an id.
 std::string child_id(const std::string& name);
-
-nlohmann::json to_json(const health_report& report);
-
-/// One key per component, and "overall".
-nlohmann::json to_json(const services_health& health);
 
 nlohmann::json to_json(const std::vector<child_info>& tree);
 

@@ -3,7 +3,7 @@
 #include "catalogue.hpp"
 #include "workload.hpp"
 
-#include "dbs/actors/http/views.hpp"
+#include "dbs/actors/http/health_json.hpp"
 
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
