@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <sstream>
@@ -174,7 +175,8 @@ TEST_CASE_METHOD(embedded_node, "the tree shows who depends on whom") {
 
 TEST_CASE_METHOD(embedded_node, "pool holders names who holds a connection") {
   start_and_wait();
-  CHECK(ctl("pool holders").output == "none\n");
+  // The pool's own probe may be there, too, for a moment.
+  CHECK(!ctl("pool holders").says("select 'held'"));
   auto session = services->database().sync(system).checkout();
   REQUIRE(session);
   REQUIRE(session->begin());
@@ -182,14 +184,15 @@ TEST_CASE_METHOD(embedded_node, "pool holders names who holds a connection") {
   auto held = ctl("pool holders --json");
   INFO(held.output);
   auto rows = nlohmann::json::parse(held.output);
-  REQUIRE(rows.size() == 1);
-  CHECK(rows[0]["statement"] == "select 'held'");
-  CHECK(rows[0]["in_transaction"] == true);
-  CHECK(rows[0]["age_ms"].is_number());
+  auto ours = std::find_if(rows.begin(), rows.end(),
+                           [](auto& row) { return row["statement"] == "select 'held'"; });
+  REQUIRE(ours != rows.end());
+  CHECK((*ours)["in_transaction"] == true);
+  CHECK((*ours)["age_ms"].is_number());
   CHECK(ctl("pool holders").says("select 'held'"));
   REQUIRE(session->rollback());
   session->release();
-  CHECK(testing::eventually([&] { return ctl("pool holders").output == "none\n"; }));
+  CHECK(testing::eventually([&] { return !ctl("pool holders").says("select 'held'"); }));
 }
 
 TEST_CASE_METHOD(embedded_node, "nothing from the database commands the terminal") {
