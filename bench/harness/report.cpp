@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 namespace dbs::bench {
 
 namespace {
@@ -20,8 +22,11 @@ std::string side(const nlohmann::json& result, const std::string& key) {
 }
 
 std::string verdict(const nlohmann::json& result) {
-  if (result.contains("error"))
-    return "NOT MEASURED: " + text_of(result["error"]);
+  if (result.contains("error")) {
+    auto error = text_of(result["error"]);
+    std::replace(error.begin(), error.end(), '\n', ' ');
+    return "NOT MEASURED: " + error;
+  }
   if (result.at("ok").is_null())
     return "";
   return result["ok"].get<bool>() ? "ok" : "MISSED";
