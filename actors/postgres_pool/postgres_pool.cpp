@@ -260,8 +260,9 @@ health_report postgres_pool_state::health() const {
   health_report result{options_.id, health_status::healthy, {}, to_health_fields(stats)};
   if (!core_->connected()) {
     result.status = health_status::unhealthy;
-    result.detail =
-        stats.last_connect_error.empty() ? "not connected yet" : stats.last_connect_error;
+    result.detail = !stats.last_connect_error.empty() ? stats.last_connect_error
+                    : probe_error_ ? "the last probe failed: " + describe(probe_error_)
+                                   : "not connected yet";
   } else if (probe_error_) {
     // A single connection that broke says little about the server.
     result.status = postgres::breaks_connection(probe_error_) ? health_status::degraded

@@ -26,7 +26,7 @@ bool pool_core::wants_connection() const {
     return true;
   if (!started_)
     return false;
-  if (!ever_connected_ && connecting_ == 0)
+  if (wants_one_ && connecting_ == 0)
     return true;
   return idle_.size() + connecting_ < min_idle() && slots_.size() < pool_size_;
 }
@@ -54,6 +54,7 @@ void pool_core::on_connected(pool_slot& s) {
   if (s.phase != slot_phase::connecting)
     return;
   --connecting_;
+  wants_one_ = false;
   gate_.succeeded();
   refused_ = false;
   last_connect_error_.clear();

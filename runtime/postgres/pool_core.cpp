@@ -62,6 +62,7 @@ pool_core::~pool_core() {
 
 void pool_core::start() {
   started_ = true;
+  wants_one_ = true;
   pump();
 }
 
@@ -75,6 +76,10 @@ void pool_core::execute(request_token token, owner_id owner, pg_statement statem
 }
 
 bool pool_core::probe(request_token token, time_point deadline) {
+  if (established() == 0) {
+    wants_one_ = true;
+    pump();
+  }
   if (draining_ || idle_.empty())
     return false;
   auto r = obtain(request_kind::probe, token, 0, deadline);

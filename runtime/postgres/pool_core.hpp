@@ -71,7 +71,8 @@ public:
   void execute(request_token token, owner_id owner, pg_statement statement, time_point deadline);
 
   /// Asks an idle connection whether its server answers; false if there is none. The
-  /// answer is `on_done`. A probe does not wait and leaves no trace in the numbers.
+  /// answer is `on_done`. A probe does not wait and leaves no trace in the numbers. A
+  /// pool without any connection opens one instead, for the next probe.
   bool probe(request_token token, time_point deadline);
 
   void checkout(request_token token, owner_id owner, const pg_checkout& what, time_point deadline);
@@ -278,6 +279,8 @@ private:
   time_point last_success_ = time_point::min();
 
   bool started_ = false;
+  /// One connection is wanted, if nobody else has a use for it.
+  bool wants_one_ = false;
   bool ever_connected_ = false;
   bool ever_failed_ = false;
   /// The last connect was refused for good.

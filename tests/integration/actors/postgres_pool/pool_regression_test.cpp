@@ -155,6 +155,29 @@ TEST_CASE_METHOD(pool_fixture,
   CHECK(session->execute("select 'newer'")->row(0).text(0) == "newer");
 }
 
+TEST_CASE_METHOD(pool_fixture, "a pool in full use is degraded, and never called unhealthy") {
+  settings.pool_size = 1;
+  start();
+  caf::scoped_actor self{system};
+  auto status = [&] {
+    auto result = health_status::unhealthy;
+    self->request(pool, 10s, health_atom_v, call_context{})
+        .receive([&](const health_report& report) { result = report.status; },
+                 [](const caf::error& reason) { FAIL(describe(reason)); });
+    return result;
+  };
+  CHECK(status() == health_status::healthy);
+  auto session = database().checkout();
+  REQUIRE(session);
+  CHECK(testing::eventually([&] {
+    auto now = status();
+    REQUIRE(now != health_status::unhealthy);
+    return now == health_status::degraded;
+  }));
+  session->release();
+  CHECK(testing::eventually([&] { return status() == health_status::healthy; }));
+}
+
 TEST_CASE("the host that let us in last is tried first, and the others when it is gone") {
   testing::private_postgres first;
   testing::private_postgres second;

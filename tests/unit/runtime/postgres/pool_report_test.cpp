@@ -74,6 +74,23 @@ TEST_CASE("a probe does not wait: without an idle connection there is none") {
   CHECK(f->stats().waiting == 0);
 }
 
+TEST_CASE("a probe of a pool without a connection makes it look for one until it is there") {
+  pool_fixture f{1, 0};
+  f->start();
+  f.run();
+  f.server.refusal = fail(errc::connection_lost, "connection refused");
+  f.server.connections[0]->kill();
+  f.run();
+  CHECK(f.server.opened == 1); // nobody needs one
+  CHECK_FALSE(f->probe(++f.last_token, f.now + 2s));
+  f.run();
+  CHECK(f->last_connect_error() == "connection_lost: connection refused");
+  f.server.refusal.reset();
+  f.advance(1s);
+  CHECK(f->connected());
+  CHECK(f->probe(++f.last_token, f.now + 2s));
+}
+
 TEST_CASE("a probe that is not answered in time fails and frees nobody's connection") {
   pool_fixture f{1, 0};
   f->start();
