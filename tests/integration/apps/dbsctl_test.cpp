@@ -219,8 +219,8 @@ TEST_CASE_METHOD(embedded_node, "a result that is too large is cut, and says so"
   auto many = ctl("sql 'select generate_series(1, 10001)'");
   CHECK(many.exit_code == 0);
   CHECK(many.says("more rows"));
-  auto wide = ctl(R"(--json sql "select repeat('x', 1000000) from generate_series(1, 20)") ");
-      auto body = nlohmann::json::parse(wide.output);
+  auto wide = ctl(R"x(--json sql "select repeat('x', 1000000) from generate_series(1, 20)")x");
+  auto body = nlohmann::json::parse(wide.output);
   CHECK(body["truncated"] == true);
   CHECK(body["rows"].size() == 8);
 }
