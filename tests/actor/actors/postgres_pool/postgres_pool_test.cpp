@@ -365,7 +365,7 @@ TEST_CASE_METHOD(pool_scene, "a server that hangs makes an idle pool unhealthy u
   server->settles_cancels = false;
   pass(5s);
   CHECK(health().status == health_status::unhealthy);
-  CHECK(health().detail.find("probe") != std::string::npos);
+  CHECK(!health().detail.empty());
   // when it does again
   server->answers = true;
   server->settles_cancels = true;
