@@ -7,10 +7,6 @@
 #include "dbs/messages/error_detail.hpp"
 #include "dbs/testing/fixture/actor_fixture.hpp"
 
-#include <caf/action.hpp>
-#include <caf/event_based_actor.hpp>
-#include <caf/exit_reason.hpp>
-
 #include <catch2/catch_test_macros.hpp>
 
 #include <chrono>
@@ -30,23 +26,11 @@ using postgres::test::scripted_server;
 class scripted_owner {
 public:
   scripted_owner(testing::actor_fixture& fix, postgres_pool_actor pool)
-      : pool_(std::move(pool)), self_(fix.track(fix.sys().spawn([]() -> caf::behavior {
-          return {[](caf::unit_t) { /* nobody says that */ }};
-        }))) {}
+      : pool_(std::move(pool)), asker_(std::make_shared<testing::answer_counter>(fix.sys())) {}
 
   template <class T, class... Ts>
   testing::pending_answer<T> request(const Ts&... xs) {
-    testing::pending_answer<T> result;
-    auto* self = caf::actor_cast<caf::event_based_actor*>(self_);
-    caf::anon_send(self_, caf::make_action([=, pool = pool_] {
-                     auto on_error = [result](caf::error& reason) { result.set(reason); };
-                     auto pending = self->request(pool, caf::infinite, xs...);
-                     if constexpr (std::is_void_v<T>)
-                       pending.then([result] { result.set(caf::unit); }, on_error);
-                     else
-                       pending.then([result](T& x) { result.set(std::move(x)); }, on_error);
-                   }));
-    return result;
+    return asker_->request<T>(pool_, xs...);
   }
 
   testing::pending_answer<pg_lease> checkout(call_context context = {}, bool nested = false) {
@@ -74,11 +58,11 @@ public:
     return request<void>(release_atom_v, call_context{}, lease);
   }
 
-  void die() { caf::anon_send_exit(self_, caf::exit_reason::kill); }
+  void die() { asker_.reset(); }
 
 private:
   postgres_pool_actor pool_;
-  caf::actor self_;
+  std::shared_ptr<testing::answer_counter> asker_;
 };
 
 /// The lines of a log.
