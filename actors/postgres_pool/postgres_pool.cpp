@@ -175,6 +175,7 @@ caf::result<void> postgres_pool_state::start() {
   if (!started_) {
     started_ = true;
     core_->start();
+    metrics_.publish(report(), self_->now());
     self_->timers().schedule_after(tick_interval, [this] { tick(); });
   }
   return startup_.start(self_);

@@ -7,7 +7,6 @@
 
 #include <boost/asio/io_context.hpp>
 
-#include <cstddef>
 #include <memory>
 #include <type_traits>
 
@@ -25,10 +24,6 @@ public:
   virtual timer_queue& timers() = 0;
 
   virtual resolver& names() = 0;
-
-  /// Which of the settings' hosts let us in last. The next connect begins with it, so
-  /// that one in front that hangs costs its deadline once and not every time.
-  size_t last_good_host = 0;
 
   /// Where cancel requests run. They hang while the server is paused.
   virtual blocking_pool& cancels() = 0;

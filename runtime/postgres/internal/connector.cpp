@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstddef>
 #include <utility>
 
 namespace dbs::postgres::internal {
@@ -31,11 +30,8 @@ std::string seconds(caf::timespan span) {
 connector::connector(connection_environment& env, const database_settings& settings, callback done)
     : env_(env), hosts_(settings.target.hosts), timeout_(settings.connect_timeout),
       keywords_(settings, problem_), role_(keywords_.role()), done_(std::move(done)),
-      first_host_(env.last_good_host < hosts_.size() ? env.last_good_host : 0), socket_(env.io()) {
-  if (!hosts_.empty())
-    std::rotate(hosts_.begin(), hosts_.begin() + static_cast<std::ptrdiff_t>(first_host_),
-                hosts_.begin() + static_cast<std::ptrdiff_t>(first_host_) + 1);
-  else
+      socket_(env.io()) {
+  if (hosts_.empty())
     problem_ = fail(errc::config_invalid, "the database has no host to connect to");
 }
 
@@ -178,8 +174,6 @@ void connector::on_established() {
   } else if (PQsetnonblocking(conn, 1) != 0) {
     address_failed({first_line(PQerrorMessage(conn), "the socket stays blocking"), {}});
   } else {
-    // The first one was moved in front of those before it.
-    env_.last_good_host = host_ == 0 ? first_host_ : host_ <= first_host_ ? host_ - 1 : host_;
     finish(session{std::move(conn_), hosts_[host_]});
   }
 }

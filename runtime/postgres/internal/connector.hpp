@@ -19,11 +19,12 @@
 
 namespace dbs::postgres::internal {
 
-/// Tries the hosts in order, but first the one that let us in last, and the addresses
-/// of each in turn, with one PGconn each. A host has the connect timeout of the settings from its
-/// look-up to a usable session; an address gets an equal share of what is left of it, so that one
-/// that hangs does not keep the others from being tried. An answer that would be the same from
-/// every host (wrong password, no such database) ends the search, as in libpq.
+/// Tries the hosts in order and the addresses of each in turn, with one PGconn
+/// each. A host has the connect timeout of the settings from its look-up to a
+/// usable session; an address gets an equal share of what is left of it, so that
+/// one that hangs does not keep the others from being tried. An answer that would
+/// be the same from every host (wrong password, no such database) ends the search,
+/// as in libpq.
 class connector : public std::enable_shared_from_this<connector> {
 public:
   struct session {
@@ -78,8 +79,6 @@ private:
   session_role role_;
   callback done_;
 
-  /// Where the first of `hosts_` stands in the settings.
-  size_t first_host_;
   size_t host_ = 0;
   std::vector<std::string> addresses_;
   size_t address_ = 0;

@@ -75,11 +75,13 @@ public:
     options.sink = [lines = lines_](std::string_view line) { lines->emplace_back(line); };
     auto result = observe::logger::make(settings, options);
     REQUIRE(result);
-    return std::move(*result);
+    log_ = std::move(*result);
+    return log_;
   }
 
   /// The first line that contains the text; empty if there is none.
   std::string with(std::string_view text) const {
+    REQUIRE(log_->wait_written());
     for (auto& line : *lines_)
       if (line.find(text) != std::string::npos)
         return line;
@@ -87,6 +89,7 @@ public:
   }
 
 private:
+  std::shared_ptr<observe::logger> log_;
   std::shared_ptr<std::vector<std::string>> lines_ = std::make_shared<std::vector<std::string>>();
 };
 

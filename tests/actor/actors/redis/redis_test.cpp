@@ -378,17 +378,20 @@ TEST_CASE_METHOD(fixture, "spawn_each_manager_alone: redis") {
 
 TEST_CASE_METHOD(fixture, "losing Redis, and its return, is logged once each") {
   start_and_wait();
+  REQUIRE(log->wait_written());
   CHECK(logged.empty());
   CHECK(metric<double>("dbs_redis_up") == 1);
   peer.stop();
   REQUIRE(until([this] { return health().status == health_status::unhealthy; }));
   CHECK(metric<double>("dbs_redis_up") == 0);
+  REQUIRE(log->wait_written());
   CHECK(logged.find("redis is lost") != std::string::npos);
   CHECK(logged.find("redis is back") == std::string::npos);
   peer.listen();
   advance(1s);
   REQUIRE(until_healthy());
   CHECK(metric<double>("dbs_redis_up") == 1);
+  REQUIRE(log->wait_written());
   CHECK(logged.find("redis is lost") == logged.rfind("redis is lost"));
   CHECK(logged.find("redis is back") != std::string::npos);
 }

@@ -178,32 +178,6 @@ TEST_CASE_METHOD(pool_fixture, "a pool in full use is degraded, and never called
   CHECK(testing::eventually([&] { return status() == health_status::healthy; }));
 }
 
-TEST_CASE("the host that let us in last is tried first, and the others when it is gone") {
-  testing::private_postgres first;
-  testing::private_postgres second;
-  testing::connection_loop loop;
-  auto cfg = testing::settings_for(first);
-  cfg.target.hosts.push_back({"127.0.0.1", second.port()});
-  cfg.target.hosts.insert(cfg.target.hosts.begin(), {"127.0.0.1", 1}); // nobody listens there
-  auto port = [&] {
-    testing::observed_connection conn{loop, cfg};
-    conn.open();
-    return conn->endpoint().substr(conn->endpoint().find(':') + 1);
-  };
-  CHECK(port() == std::to_string(first.port()));
-  CHECK(loop.last_good_host == 1);
-  first.stop();
-  CHECK(port() == std::to_string(second.port()));
-  CHECK(loop.last_good_host == 2);
-  // It is not left for one that comes before it.
-  first.start();
-  first.wait_accepting();
-  CHECK(port() == std::to_string(second.port()));
-  second.stop();
-  CHECK(port() == std::to_string(first.port()));
-  CHECK(loop.last_good_host == 1);
-}
-
 TEST_CASE("a text of more than 16 KiB runs unprepared") {
   testing::private_postgres server;
   testing::connection_loop loop;

@@ -330,7 +330,7 @@ private:
 TEST_CASE_METHOD(pool_fixture, "random steps of actors on a real server leave nothing behind") {
   settings.pool_size = 3;
   settings.max_overflow = 2;
-  settings.acquire_timeout = 30ms;
+  settings.acquire_timeout = 5ms;
   start();
   REQUIRE(database().execute("create table ledger (x int)"));
   auto seed = Catch::getSeed();
