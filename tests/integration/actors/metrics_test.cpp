@@ -1,6 +1,8 @@
 // docs/metrics.md and a running node say the same.
 #include "integration/apps/embedded_node.hpp"
 
+#include "dbs/testing/eventually.hpp"
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +11,7 @@
 #include <sstream>
 #include <string>
 
+using namespace dbs;
 using namespace dbs::tests;
 
 namespace {
@@ -91,9 +94,13 @@ families read_metrics(const std::string& text) {
 
 TEST_CASE_METHOD(embedded_node, "the metrics of a running node are those in docs/metrics.md") {
   start_and_wait();
-  auto answer =
-      run("curl -fsS http://127.0.0.1:" + std::to_string(services->http_port()) + "/metrics");
-  REQUIRE(answer.exit_code == 0);
+  // The pool brings its counters up to date every second.
+  outcome answer;
+  REQUIRE(testing::eventually([&] {
+    answer =
+        run("curl -fsS http://127.0.0.1:" + std::to_string(services->http_port()) + "/metrics");
+    return answer.says("dbs_postgres_pool_events_total");
+  }));
   auto documented = read_document();
   auto running = read_metrics(answer.output);
   CHECK(documented.size() > 20);
