@@ -47,11 +47,11 @@ struct child_info {
 
 template <class Inspector>
 bool inspect(Inspector& f, child_info& x) {
-  return f.object(x).fields(
-      f.field("id", x.id), f.field("state", x.state), f.field("incarnation", x.incarnation),
-      f.field("restarts", x.restarts), f.field("in_state", x.in_state),
-      f.field("dependencies", x.dependencies), f.field("last_error", x.last_error),
-      f.field("front", x.front));
+  return f.object(x).fields(f.field("id", x.id), f.field("state", x.state),
+                            f.field("incarnation", x.incarnation), f.field("restarts", x.restarts),
+                            f.field("in_state", x.in_state),
+                            f.field("dependencies", x.dependencies),
+                            f.field("last_error", x.last_error), f.field("front", x.front));
 }
 
 /// - `tree`: every child, in start order.
