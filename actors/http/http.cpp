@@ -271,6 +271,7 @@ std::string http_state::metrics_page(const std::vector<child_info>& tree) const 
   metrics_->publish(server_->stats());
   auto text = observe::to_prometheus(options_.metrics->collect());
   text += observe::to_prometheus(to_families(tree));
+  text += observe::to_prometheus(to_families(options_.log->stats()));
   if (auto process = observe::read_process_stats())
     text += observe::to_prometheus(*process);
   caf::telemetry::collector::prometheus collector;

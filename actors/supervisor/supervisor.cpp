@@ -257,8 +257,6 @@ caf::result<void> supervisor_state::wait_ready(const call_context& context) {
     return fail(errc::draining, "DatabaseServices is shutting down");
   if (all_up())
     return caf::unit;
-  if (context.expired(self_->now()))
-    return why_not_ready(errc::not_ready);
   if (ready_waiters_.size() >= max_ready_waiters)
     return fail(errc::overloaded, std::to_string(max_ready_waiters) +
                                       " callers wait for DatabaseServices to be ready already");

@@ -177,10 +177,12 @@ int show_node_configuration(const options& how) {
   if (!answer || !answer->ok() || how.json)
     return finish(how, answer);
   auto rows = nlohmann::json::array();
-  for (auto& [key, origin] : answer->body.at("origins").items()) {
+  for (auto& [key, origin] : answer->body.value("origins", nlohmann::json::object()).items()) {
     auto path = "/" + key;
     std::replace(path.begin(), path.end(), '.', '/');
-    rows.push_back({key, answer->body.at(nlohmann::json::json_pointer{path}), origin});
+    auto value = nlohmann::json::json_pointer{path};
+    if (answer->body.contains(value))
+      rows.push_back({key, answer->body.at(value), origin});
   }
   fmt::print("{}", render_rows(setting_columns, rows));
   return ok;

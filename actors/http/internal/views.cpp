@@ -155,6 +155,18 @@ std::vector<observe::family_snapshot> to_families(const std::vector<child_info>&
   return result;
 }
 
+std::vector<observe::family_snapshot> to_families(const observe::log_stats& stats) {
+  std::vector<observe::family_snapshot> result;
+  auto add = [&result](const char* name, const char* help, uint64_t value) {
+    result.push_back({name, help, observe::metric_kind::counter, {{{}, value}}});
+  };
+  add("dbs_log_dropped_total", "Lines for which there was no room.", stats.dropped);
+  add("dbs_log_failed_total", "Lines that could not be written.", stats.failed);
+  add("dbs_log_suppressed_total", "Lines that were held back as repetitions.", stats.suppressed);
+  add("dbs_log_written_total", "Lines that were written.", stats.written);
+  return result;
+}
+
 unsigned http_status(health_status status) {
   return status == health_status::unhealthy ? 503 : 200;
 }

@@ -5,6 +5,7 @@
 #include "dbs/messages/manager/supervisor.hpp"
 #include "dbs/messages/postgres/pool.hpp"
 #include "dbs/runtime/http/message.hpp"
+#include "dbs/runtime/observe/log.hpp"
 #include "dbs/runtime/observe/metrics.hpp"
 
 #include <caf/error.hpp>
@@ -35,6 +36,9 @@ nlohmann::json to_json(const pg_result& result, const result_limits& limits);
 
 /// What the supervisor knows of its children, as metrics with the label `child`.
 std::vector<observe::family_snapshot> to_families(const std::vector<child_info>& tree);
+
+/// What has become of the log's lines, as metrics.
+std::vector<observe::family_snapshot> to_families(const observe::log_stats& stats);
 
 /// 200 unless unhealthy, which load balancers understand as 503.
 unsigned http_status(health_status status);
