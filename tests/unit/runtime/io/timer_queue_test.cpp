@@ -111,7 +111,7 @@ TEST_CASE_METHOD(fixture, "clear forgets everything, and what callbacks own may 
     timer_queue::timer_id* id;
     ~canceller() { CHECK_FALSE(timers->cancel(*id)); }
   };
-  timers.schedule(now, [owned = std::make_shared<canceller>(&timers, &other)] {});
+  timers.schedule(now, [owned = std::shared_ptr<canceller>(new canceller{&timers, &other})] {});
   timers.clear();
   CHECK(timers.size() == 0);
   CHECK_FALSE(timers.next());
