@@ -177,7 +177,8 @@ int show_node_configuration(const options& how) {
   if (!answer || !answer->ok() || how.json)
     return finish(how, answer);
   auto rows = nlohmann::json::array();
-  for (auto& [key, origin] : answer->body.value("origins", nlohmann::json::object()).items()) {
+  auto origins = answer->body.value("origins", nlohmann::json::object());
+  for (auto& [key, origin] : origins.items()) {
     auto path = "/" + key;
     std::replace(path.begin(), path.end(), '.', '/');
     auto value = nlohmann::json::json_pointer{path};
