@@ -17,6 +17,8 @@ namespace {
 /// Messages an actor may handle before the others on the loop get their turn.
 constexpr size_t messages_per_turn = 64;
 
+thread_local event_loop* loop_of_this_thread = nullptr;
+
 /// Lets an actor whose loop has ended refuse what is in its mailbox: whoever has
 /// woken it is the only one who may read there.
 void refuse_mailbox(caf::resumable* what, caf::execution_unit* host) {
@@ -37,6 +39,7 @@ event_loop::event_loop(caf::actor_system& system, std::string name, drive how)
     // The kernel keeps 15 characters of a thread's name.
     pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
     thread_id_ = std::this_thread::get_id();
+    loop_of_this_thread = this;
     started.set_value();
     io_.run();
   });
@@ -47,9 +50,17 @@ event_loop::~event_loop() {
   stop();
 }
 
+event_loop* event_loop::of_this_thread() noexcept {
+  return loop_of_this_thread;
+}
+
 void event_loop::exec_later(caf::resumable* what) {
   if (what->subtype() != caf::resumable::io_actor) {
-    system().scheduler().enqueue(what);
+    if (of_this_thread() != this)
+      return system().scheduler().enqueue(what);
+    if (woken_.empty())
+      boost::asio::post(io_, [this] { wake_callers(); });
+    woken_.push_back(what);
     return;
   }
   std::unique_lock guard{mutex_};
@@ -90,6 +101,13 @@ void event_loop::stop() {
   }
   for (auto* what : left)
     refuse_mailbox(what, this);
+  wake_callers();
+}
+
+void event_loop::wake_callers() {
+  for (auto* what : woken_)
+    system().scheduler().enqueue(what);
+  woken_.clear();
 }
 
 void event_loop::run_ready() {

@@ -21,6 +21,8 @@ namespace dbs {
 ///
 /// Only loop actors run here. Anybody else that CAF hands to this unit - a caller
 /// woken by an answer - goes to the scheduler: callers' code never runs on a loop.
+/// They go together, after what is ready on the loop now: to wake a worker costs more
+/// than to answer a caller, and whoever is busy with ten sockets wakes it once.
 ///
 /// Order of shutdown: stop the actors, then `stop()` the loop, then destroy the
 /// actor system.
@@ -40,6 +42,10 @@ public:
   boost::asio::io_context& io() noexcept { return io_; }
 
   const std::string& name() const noexcept { return name_; }
+
+  /// The loop that runs on this thread, for whoever sends from it; null elsewhere,
+  /// and for manual loops.
+  static event_loop* of_this_thread() noexcept;
 
   /// Called by CAF, on any thread.
   void exec_later(caf::resumable* what) override;
@@ -61,6 +67,7 @@ public:
 
 private:
   void run_ready();
+  void wake_callers();
 
   boost::asio::io_context io_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;
@@ -70,6 +77,8 @@ private:
   bool scheduled_ = false;             // guarded by mutex_
   std::atomic<bool> stopped_{false};   // written under mutex_
   std::vector<caf::resumable*> running_;
+  /// For the scheduler, once the loop has done what is ready.
+  std::vector<caf::resumable*> woken_;
   std::thread thread_;
   std::thread::id thread_id_;
 };

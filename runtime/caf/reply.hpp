@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dbs/messages/error_detail.hpp"
+#include "dbs/runtime/caf/event_loop.hpp"
 
 #include <caf/actor_control_block.hpp>
 #include <caf/delegated.hpp>
@@ -78,7 +79,7 @@ private:
     // No sender: the receiver finds its handler by the id alone, and a strong
     // pointer to an actor that is being torn down would be one too many.
     if (auto to = std::exchange(receiver_, nullptr))
-      to->enqueue(nullptr, id_, std::move(answer), nullptr);
+      to->enqueue(nullptr, id_, std::move(answer), event_loop::of_this_thread());
   }
 
   void abandon() {

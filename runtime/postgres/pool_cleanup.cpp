@@ -91,7 +91,11 @@ void pool_core::statement_done(pool_slot& s, caf::expected<pg_result> result) {
                 "the statement left a transaction open and was rolled back: transaction control "
                 "needs a checkout"));
   } else {
-    answer_result(s.running, r, std::move(*result));
+    // The server gets its next statement before the caller gets this one's result.
+    auto token = r->token;
+    recycle(s.running, r);
+    give_back(s);
+    return probe ? client_.on_done(token, {}) : client_.on_result(token, std::move(*result));
   }
   give_back(s);
 }

@@ -12,6 +12,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <future>
+#include <vector>
 
 using namespace dbs;
 using namespace dbs::tests;
@@ -20,6 +21,11 @@ using namespace std::chrono_literals;
 namespace {
 
 struct fixture : testing::actor_fixture {
+  /// Whether somebody waits for the scheduler.
+  bool has_job() {
+    return static_cast<caf::scheduler::test_coordinator&>(sys().scheduler()).has_job();
+  }
+
   testing::pending_answer<int32_t> get(const probe_actor& whom) {
     return request<int32_t>(whom, caf::get_atom_v, call_context{}, 7);
   }
@@ -51,6 +57,52 @@ TEST_CASE_METHOD(fixture, "an actor that is no loop actor goes to the scheduler"
   caf::intrusive_ptr_add_ref(what);
   loop().exec_later(what);
   CHECK(loop().poll() == 0);
+  CHECK(run() == 1);
+}
+
+TEST_CASE_METHOD(fixture, "callers that a loop wakes run once it has done what is ready") {
+  auto guest =
+      track(sys().spawn([](caf::event_based_actor*) -> caf::behavior { return {[](int32_t) {}}; }));
+  run();
+  event_loop busy{sys(), "busy"};
+  std::vector<bool> waits;
+  std::promise<void> ended;
+  auto look = [&] { waits.push_back(has_job()); };
+  auto wake = [&] {
+    auto* what = resumable_of(guest);
+    caf::intrusive_ptr_add_ref(what);
+    busy.exec_later(what);
+    look();
+    boost::asio::post(busy.io(), [&] {
+      look();
+      ended.set_value();
+    });
+  };
+  // when one of two handlers that are ready wakes a caller
+  boost::asio::post(busy.io(), [&] {
+    boost::asio::post(busy.io(), wake);
+    boost::asio::post(busy.io(), look);
+  });
+  ended.get_future().wait();
+  busy.stop();
+  // then the other does not find it with the scheduler yet, and what comes later does
+  CHECK(waits == std::vector{false, false, true});
+  CHECK(run() == 1);
+}
+
+TEST_CASE_METHOD(fixture, "a loop that ends leaves no caller asleep") {
+  auto guest =
+      track(sys().spawn([](caf::event_based_actor*) -> caf::behavior { return {[](int32_t) {}}; }));
+  run();
+  event_loop busy{sys(), "busy"};
+  boost::asio::post(busy.io(), [&] {
+    auto* what = resumable_of(guest);
+    caf::intrusive_ptr_add_ref(what);
+    busy.exec_later(what);
+    busy.io().stop();
+  });
+  testing::eventually([&busy] { return busy.io().stopped(); });
+  busy.stop();
   CHECK(run() == 1);
 }
 
