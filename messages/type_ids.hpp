@@ -29,6 +29,7 @@ struct child_info;
 struct error_detail;
 struct field;
 struct health_report;
+struct pg_batch;
 struct pg_checkout;
 struct pg_holder;
 struct pg_lease;
@@ -107,5 +108,9 @@ CAF_ADD_ATOM(dbs, dbs, report_atom)
 CAF_ADD_ATOM(dbs, dbs, ping_atom)
 CAF_ADD_ATOM(dbs, dbs, refresh_atom)
 CAF_ADD_ATOM(dbs, dbs, restart_atom)
+
+// -- the PostgreSQL pool: batches ----------------------------------------------
+CAF_ADD_TYPE_ID(dbs, (dbs::pg_batch))
+CAF_ADD_TYPE_ID(dbs, (std::vector<dbs::pg_result>))
 
 CAF_END_TYPE_ID_BLOCK(dbs)

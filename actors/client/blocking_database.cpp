@@ -64,6 +64,12 @@ caf::expected<pg_result> blocking_database::session::run(pg_statement statement)
                                  pg_lease_statement{lease_, std::move(statement)});
 }
 
+caf::expected<std::vector<pg_result>>
+blocking_database::session::execute_batch(std::vector<pg_statement> statements) {
+  return blocking_ask<std::vector<pg_result>>(*self_, options_, pool_, execute_atom_v,
+                                              pg_batch{lease_, std::move(statements)});
+}
+
 caf::expected<void> blocking_database::session::commit() {
   return blocking_ask<void>(*self_, options_, pool_, commit_atom_v, lease_);
 }

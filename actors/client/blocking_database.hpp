@@ -25,7 +25,7 @@ public:
 
   template <class... Ts>
   caf::expected<pg_result> execute(std::string sql, const Ts&... params) {
-    return run({std::move(sql), make_params(params...), true});
+    return run(make_statement(std::move(sql), params...));
   }
 
   caf::expected<pg_result> run(pg_statement statement);
@@ -48,10 +48,11 @@ public:
 
     template <class... Ts>
     caf::expected<pg_result> execute(std::string sql, const Ts&... params) {
-      return run({std::move(sql), make_params(params...), true});
+      return run(make_statement(std::move(sql), params...));
     }
 
     caf::expected<pg_result> run(pg_statement statement);
+    caf::expected<std::vector<pg_result>> execute_batch(std::vector<pg_statement> statements);
     caf::expected<void> commit();
     caf::expected<void> rollback();
     caf::expected<void> savepoint(std::string name,

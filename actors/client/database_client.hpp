@@ -42,7 +42,7 @@ public:
   /// Runs one statement on any connection, in a transaction of its own.
   template <class Self, class... Ts>
   auto execute(Self* self, std::string sql, const Ts&... params) const {
-    return run(self, pg_statement{std::move(sql), make_params(params...), true});
+    return run(self, make_statement(std::move(sql), params...));
   }
 
   /// The same for a statement that was put together beforehand.

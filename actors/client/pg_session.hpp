@@ -9,6 +9,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace dbs {
 
@@ -61,7 +62,14 @@ public:
   template <class Self, class... Ts>
   auto execute(Self* self, std::string sql, const Ts&... params) const {
     return ask(self, execute_atom_v,
-               pg_lease_statement{lease_, {std::move(sql), make_params(params...), true}});
+               pg_lease_statement{lease_, make_statement(std::move(sql), params...)});
+  }
+
+  /// Runs statements in one round trip; the handler gets a `std::vector<pg_result>`,
+  /// one for each. See `pg_batch`.
+  template <class Self>
+  auto execute_batch(Self* self, std::vector<pg_statement> statements) const {
+    return ask(self, execute_atom_v, pg_batch{lease_, std::move(statements)});
   }
 
   template <class Self>

@@ -22,6 +22,14 @@ constexpr caf::timespan probe_timeout = std::chrono::seconds{2};
 /// statement has succeeded for this time either.
 constexpr caf::timespan busy_limit = probe_timeout + tick_interval;
 
+template <class T>
+void give(reply<T> answer, caf::expected<T> what) {
+  if (what)
+    answer.deliver(std::move(*what));
+  else
+    answer.deliver(std::move(what.error()));
+}
+
 } // namespace
 
 postgres_pool_state::postgres_pool_state(loop_actor<actor_type>* self,
@@ -57,6 +65,9 @@ postgres_pool_state::actor_type::behavior_type postgres_pool_state::make_behavio
       },
       [this](execute_atom, const call_context& context, pg_lease_statement& statement) {
         return execute(context, std::move(statement));
+      },
+      [this](execute_atom, const call_context& context, pg_batch& batch) {
+        return execute(context, std::move(batch));
       },
       [this](checkout_atom, const call_context& context, const pg_checkout& request) {
         return checkout(context, request);
@@ -127,6 +138,13 @@ caf::result<pg_result> postgres_pool_state::execute(const call_context& context,
   return reply<pg_result>::pending();
 }
 
+caf::result<std::vector<pg_result>> postgres_pool_state::execute(const call_context& context,
+                                                                 pg_batch batch) {
+  auto token = batches_.put(reply<std::vector<pg_result>>{self_});
+  core_->execute(token, std::move(batch), context.deadline);
+  return reply<std::vector<pg_result>>::pending();
+}
+
 caf::result<pg_lease> postgres_pool_state::checkout(const call_context& context,
                                                     const pg_checkout& request) {
   auto owner = watched_sender();
@@ -144,19 +162,16 @@ caf::result<void> postgres_pool_state::with_reply(Call call) {
 }
 
 void postgres_pool_state::on_result(request_token token, caf::expected<pg_result> result) {
-  auto answer = results_.take(token);
-  if (result)
-    answer.deliver(std::move(*result));
-  else
-    answer.deliver(std::move(result.error()));
+  give(results_.take(token), std::move(result));
+}
+
+void postgres_pool_state::on_results(request_token token,
+                                     caf::expected<std::vector<pg_result>> results) {
+  give(batches_.take(token), std::move(results));
 }
 
 void postgres_pool_state::on_lease(request_token token, caf::expected<pg_lease> lease) {
-  auto answer = leases_.take(token);
-  if (lease)
-    answer.deliver(*lease);
-  else
-    answer.deliver(std::move(lease.error()));
+  give(leases_.take(token), std::move(lease));
 }
 
 void postgres_pool_state::on_done(request_token token, caf::error reason) {

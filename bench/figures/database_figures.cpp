@@ -21,6 +21,7 @@ namespace {
 
 constexpr int connections = 8;
 constexpr int callers = 64;
+constexpr int per_batch = 50;
 
 // -- what callers do ---------------------------------------------------------------
 
@@ -38,6 +39,42 @@ struct select_by_key {
                 turn.done();
               else
                 turn.failed("a key has no row");
+            },
+            [turn](const caf::error& reason) { turn.failed(describe(reason)); });
+  }
+};
+
+/// One batch of selects on a lease, which it takes first.
+struct select_in_batches {
+  database_client database;
+  std::minstd_rand keys;
+  pg_session session;
+
+  template <class Turn>
+  void operator()(caf::event_based_actor* self, Turn turn) {
+    if (session)
+      return run(self, turn);
+    database.checkout(self).then(
+        [this, self, turn](pg_session taken) {
+          session = std::move(taken);
+          run(self, turn);
+        },
+        [turn](const caf::error& reason) { turn.failed(describe(reason)); });
+  }
+
+  template <class Turn>
+  void run(caf::event_based_actor* self, Turn turn) {
+    std::vector<pg_statement> batch;
+    batch.reserve(per_batch);
+    for (int i = 0; i < per_batch; ++i)
+      batch.push_back(make_statement(kv_select, static_cast<int32_t>(1 + keys() % kv_rows)));
+    session.execute_batch(self, std::move(batch))
+        .then(
+            [turn](const std::vector<pg_result>& results) {
+              for (auto& rows : results)
+                if (rows.rows() != 1)
+                  return turn.failed("a key has no row");
+              turn.done();
             },
             [turn](const caf::error& reason) { turn.failed(describe(reason)); });
   }
@@ -69,6 +106,12 @@ public:
     return closed_loop(services_.system(), how_many, window{}, [this](int number) {
       return select_by_key{services_.database(),
                            std::minstd_rand{static_cast<uint32_t>(number + 1)}};
+    });
+  }
+
+  load_summary select_batches() {
+    return closed_loop(services_.system(), 1, window{}, [this](int) {
+      return select_in_batches{services_.database(), std::minstd_rand{1}, {}};
     });
   }
 
@@ -104,6 +147,16 @@ protected:
 private:
   database database_{connections};
   libpq_mux peer_{database_.conninfo(), connections};
+};
+
+class batch : public duel {
+protected:
+  double ours() override { return per_batch * database_.select_batches().per_second; }
+  double peer() override { return per_batch * peer_.run(window{}).per_second; }
+
+private:
+  database database_{connections};
+  libpq_pipeline peer_{database_.conninfo(), per_batch};
 };
 
 class against_program : public duel {
@@ -178,6 +231,8 @@ std::vector<figure> database_figures() {
       {"pool_execute_tail", "us p99", placement::free, "own p50", "<= 3", make<tail>()},
       {"pool_execute_1_caller", "us p50", placement::one_core, "raw synchronous libpq", "<= 2",
        make<single_caller>()},
+      {"pool_batch_of_50_vs_libpq", "statements/s", placement::free,
+       "raw libpq, pipeline mode, 50 per sync", ">= 0.7", make<batch>()},
       {"pool_checkout_return", "us p50", placement::one_core, "request to an empty loop actor",
        "<= 2", make<checkout>()},
   };

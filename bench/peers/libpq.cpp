@@ -105,6 +105,40 @@ load_summary libpq_mux::run(window how) {
   return recorder.summarize();
 }
 
+// -- one connection in pipeline mode -----------------------------------------------
+
+libpq_pipeline::libpq_pipeline(const std::string& conninfo, int per_sync)
+    : conn_(open(conninfo)), per_sync_(per_sync) {
+  if (PQenterPipelineMode(conn_.get()) != 1)
+    fail(conn_);
+}
+
+load_summary libpq_pipeline::run(window how) {
+  auto* conn = conn_.get();
+  load_recorder recorder{how};
+  for (auto began = clock::now(); recorder.open(began);) {
+    for (int i = 0; i < per_sync_; ++i) {
+      auto key = keys_();
+      const char* values[] = {key.c_str()};
+      if (PQsendQueryPrepared(conn, "kv", 1, values, nullptr, nullptr, 0) != 1)
+        fail(conn_);
+    }
+    if (PQpipelineSync(conn) != 1)
+      fail(conn_);
+    for (int i = 0; i < per_sync_; ++i) {
+      expect_one_row(conn_, result{PQgetResult(conn)});
+      if (PQgetResult(conn) != nullptr)
+        throw std::runtime_error("libpq: a statement has two results");
+    }
+    if (PQresultStatus(result{PQgetResult(conn)}.get()) != PGRES_PIPELINE_SYNC)
+      fail(conn_);
+    auto ended = clock::now();
+    recorder.record(began, ended);
+    began = ended;
+  }
+  return recorder.summarize();
+}
+
 // -- one connection ----------------------------------------------------------------
 
 libpq_sync::libpq_sync(const std::string& conninfo) : conn_(open(conninfo)) {}

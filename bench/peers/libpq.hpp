@@ -51,6 +51,20 @@ private:
   random_key keys_;
 };
 
+/// One connection in pipeline mode: so many selects, one sync, all results, again.
+class libpq_pipeline {
+public:
+  libpq_pipeline(const std::string& conninfo, int per_sync);
+
+  /// Counts syncs.
+  load_summary run(window how);
+
+private:
+  libpq_connection conn_;
+  int per_sync_;
+  random_key keys_;
+};
+
 /// One connection, synchronous: PQexecPrepared in a loop.
 class libpq_sync {
 public:

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace dbs {
@@ -66,6 +67,35 @@ struct pg_lease_statement {
 template <class Inspector>
 bool inspect(Inspector& f, pg_lease_statement& x) {
   return f.object(x).fields(f.field("lease", x.lease), f.field("statement", x.statement));
+}
+
+/// A statement from its text and its parameters; see `make_params`.
+template <class... Ts>
+pg_statement make_statement(std::string sql, const Ts&... params) {
+  return {std::move(sql), make_params(params...), true};
+}
+
+/// Statements that a lease runs in order, sent without waiting for one another's
+/// results. Each may take what it wants of `pg_params`, but not control the
+/// transaction: BEGIN, COMMIT and their like are refused.
+///
+/// All or nothing: outside a transaction the batch is one of its own, inside one a
+/// statement that fails leaves it failed. Either way the statements behind it are not
+/// run, and the error's field `statement` is its index, from 0.
+struct pg_batch {
+  /// The most statements in one batch.
+  static constexpr size_t max_statements = 10'000;
+
+  /// The most bytes of texts and parameters together.
+  static constexpr size_t max_bytes = size_t{64} << 20;
+
+  pg_lease lease;
+  std::vector<pg_statement> statements;
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, pg_batch& x) {
+  return f.object(x).fields(f.field("lease", x.lease), f.field("statements", x.statements));
 }
 
 enum class pg_isolation : uint8_t {
@@ -194,8 +224,8 @@ bool inspect(Inspector& f, pg_holder& x) {
 
 // -- the interface ---------------------------------------------------------------
 
-/// - `execute` runs one statement outside a transaction on any connection, or on a
-///   lease.
+/// - `execute` runs one statement outside a transaction on any connection, or one
+///   statement or a batch on a lease.
 /// - `checkout` hands out a lease, in the order of asking.
 /// - `begin`, `commit`, `rollback`, `savepoint` drive the lease's transaction.
 /// - `release` gives a lease back: what is open is rolled back. Releasing twice is
@@ -207,6 +237,7 @@ bool inspect(Inspector& f, pg_holder& x) {
 using postgres_pool_actor =
     caf::typed_actor<caf::result<pg_result>(execute_atom, call_context, pg_statement),
                      caf::result<pg_result>(execute_atom, call_context, pg_lease_statement),
+                     caf::result<std::vector<pg_result>>(execute_atom, call_context, pg_batch),
                      caf::result<pg_lease>(checkout_atom, call_context, pg_checkout),
                      caf::result<void>(release_atom, call_context, pg_lease),
                      caf::result<void>(begin_atom, call_context, pg_transaction),

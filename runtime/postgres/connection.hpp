@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -28,7 +29,11 @@ public:
   virtual void on_connected(connection& conn) = 0;
   virtual void on_connect_failed(connection& conn, caf::error reason) = 0;
 
-  /// Answers `execute` and `command`, once each. When the connection breaks while
+  /// One result of a batch, in the order of its statements.
+  virtual void on_part(connection& conn, pg_result part) = 0;
+
+  /// Answers `execute`, `execute_batch` and `command`, once each; of a batch that has
+  /// succeeded the result is empty. When the connection breaks while
   /// a statement runs, the error is `connection_lost` if not a byte of it was
   /// sent and `in_doubt` otherwise, and `on_lost` follows.
   virtual void on_result(connection& conn, caf::expected<pg_result> result) = 0;
@@ -56,6 +61,11 @@ public:
 
   /// Runs one statement. There must be none running.
   virtual void execute(const pg_statement& statement) = 0;
+
+  /// Runs statements in order, in one round trip: sent behind one another, with one
+  /// sync at the end. There must be at least one. The error of the one that failed has
+  /// its index in the field `statement`; those behind it were not run.
+  virtual void execute_batch(std::span<const pg_statement> statements) = 0;
 
   /// Runs a parameterless command of ours, such as "BEGIN" or a reset, unprepared.
   virtual void command(std::string_view sql) = 0;

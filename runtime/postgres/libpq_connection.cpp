@@ -18,6 +18,10 @@ public:
 
   void execute(const pg_statement& statement) override { session_->execute(statement); }
 
+  void execute_batch(std::span<const pg_statement> statements) override {
+    session_->execute_batch(statements);
+  }
+
   void command(std::string_view sql) override { session_->command(sql); }
 
   void cancel() override { session_->cancel(); }

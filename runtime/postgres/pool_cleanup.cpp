@@ -22,13 +22,17 @@ constexpr caf::timespan linger = std::chrono::milliseconds{1500};
 /// Whether a statement whose end nobody saw may have changed something for good: its
 /// cancel can come too late.
 bool may_have_happened(const pool_request& r) {
+  auto writes = [](const pg_statement& x) { return !only_reads(x.sql); };
   switch (r.kind) {
+  case request_kind::batch:
+    return r.sent_in == transaction_status::idle &&
+           std::any_of(r.batch.begin(), r.batch.end(), writes);
   case request_kind::commit:
     return r.sent_in != transaction_status::failed;
   case request_kind::execute:
   case request_kind::statement:
     if (r.sent_in == transaction_status::idle)
-      return !only_reads(r.statement.sql);
+      return writes(r.statement);
     return r.sent_in != transaction_status::failed && commits(r.statement.sql);
   default:
     return false;
@@ -38,6 +42,17 @@ bool may_have_happened(const pool_request& r) {
 } // namespace
 
 // -- results ------------------------------------------------------------------------
+
+void pool_core::on_part(pool_slot& s, pg_result part) {
+  if (s.phase == slot_phase::closing || s.abandoned)
+    return;
+  auto& r = s.running.front();
+  r.part_bytes += part.bytes().size();
+  if (r.part_bytes <= pg_result::max_size)
+    r.parts.push_back(std::move(part));
+  else
+    r.parts.clear();
+}
 
 void pool_core::on_result(pool_slot& s, caf::expected<pg_result> result) {
   if (s.phase == slot_phase::closing)

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 namespace dbs::postgres {
 
@@ -31,8 +32,11 @@ class pool_client {
 public:
   virtual ~pool_client() = default;
 
-  /// Answers both `execute`s.
+  /// Answers the `execute` of one statement.
   virtual void on_result(request_token token, caf::expected<pg_result> result) = 0;
+
+  /// Answers `execute` of a batch.
+  virtual void on_results(request_token token, caf::expected<std::vector<pg_result>> results) = 0;
 
   /// Answers `checkout`.
   virtual void on_lease(request_token token, caf::expected<pg_lease> lease) = 0;

@@ -1,5 +1,6 @@
 #include "dbs/runtime/postgres/pool_core.hpp"
 
+#include "dbs/runtime/postgres/batch_rules.hpp"
 #include "dbs/runtime/postgres/pool_sql.hpp"
 
 #include <utility>
@@ -14,6 +15,10 @@ void pool_slot::on_connected(connection&) {
 
 void pool_slot::on_connect_failed(connection&, caf::error reason) {
   pool.on_connect_failed(*this, reason);
+}
+
+void pool_slot::on_part(connection&, pg_result part) {
+  pool.on_part(*this, std::move(part));
 }
 
 void pool_slot::on_result(connection&, caf::expected<pg_result> result) {
@@ -102,6 +107,14 @@ void pool_core::checkout(request_token token, owner_id owner, const pg_checkout&
 void pool_core::execute(request_token token, pg_lease_statement what, time_point deadline) {
   auto r = obtain(request_kind::statement, token, 0, deadline);
   r->statement = std::move(what.statement);
+  submit_operation(what.lease, r);
+}
+
+void pool_core::execute(request_token token, pg_batch what, time_point deadline) {
+  auto r = obtain(request_kind::batch, token, 0, deadline);
+  if (auto problem = check_batch(what))
+    return answer(fresh_, r, std::move(problem));
+  r->batch = std::move(what.statements);
   submit_operation(what.lease, r);
 }
 

@@ -79,6 +79,10 @@ public:
 
   void execute(request_token token, pg_lease_statement what, time_point deadline);
 
+  /// Errors before anything is sent: `payload_too_large`, and `invalid_argument` for a
+  /// statement that controls the transaction.
+  void execute(request_token token, pg_batch what, time_point deadline);
+
   void begin(request_token token, const pg_transaction& what, time_point deadline);
 
   /// Never reports success for a transaction that was rolled back; a deadline that
@@ -151,6 +155,7 @@ private:
   /// An empty `reason` answers `on_done` with success.
   void answer(request_list& from, request_ref r, caf::error reason);
   void answer_result(request_list& from, request_ref r, pg_result result);
+  void answer_batch(request_list& from, request_ref r);
   void recycle(request_list& from, request_ref r);
   void fail_waiters(errc code, const std::string& what);
   /// True if no connection can come but from somebody who holds a lease.
@@ -181,6 +186,7 @@ private:
 
   // -- statements and the way back: pool_cleanup.cpp --------------------------------
 
+  void on_part(pool_slot& s, pg_result part);
   void on_result(pool_slot& s, caf::expected<pg_result> result);
   void statement_done(pool_slot& s, caf::expected<pg_result> result);
   /// True if the statement was sent once more because of a stale plan.
@@ -229,7 +235,7 @@ private:
   pg_holder holder_of(const pool_slot& s, time_point now) const;
   pg_holder holder_of(const pool_lease& lease, time_point now) const;
   pool_situation situation() const;
-  void count(pool_event event) { ++events_[static_cast<size_t>(event)]; }
+  void count(pool_event event, uint64_t times = 1) { events_[static_cast<size_t>(event)] += times; }
   void note(pool_event event, const connection* conn, const caf::error* reason = nullptr,
             const pg_holder* holder = nullptr);
   void count_error(const caf::error& reason);

@@ -207,6 +207,10 @@ void pool_core::start_operation(pool_slot& s, request_list& from, request_ref r)
     if (status == transaction_status::idle)
       return answer(from, r, {});
     break;
+  case request_kind::batch:
+    if (r->batch.empty())
+      return answer_batch(from, r);
+    break;
   case request_kind::savepoint:
     if (status == transaction_status::idle)
       return refuse("savepoint: no transaction is open on the lease");
@@ -214,7 +218,8 @@ void pool_core::start_operation(pool_slot& s, request_list& from, request_ref r)
   default:
     break;
   }
-  s.last_sql.assign(shorten_sql(r->statement.sql));
+  auto& first = r->kind == request_kind::batch ? r->batch.front() : r->statement;
+  s.last_sql.assign(shorten_sql(first.sql));
   run(s, from, r);
 }
 

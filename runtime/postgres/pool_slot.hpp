@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <list>
 #include <string>
+#include <vector>
 
 namespace dbs::postgres {
 
@@ -30,6 +31,7 @@ enum class request_kind : uint8_t {
   probe,
   /// From here on: operations on a lease.
   statement,
+  batch,
   begin,
   commit,
   rollback,
@@ -71,6 +73,10 @@ struct pool_request {
   time_point acquire_by;
   /// Or, in `sql`, the command of ours.
   pg_statement statement;
+  std::vector<pg_statement> batch;
+  /// The results of the batch so far, and their size.
+  std::vector<pg_result> parts;
+  size_t part_bytes = 0;
   timer_queue::timer_id timer;
   pool_slot* slot = nullptr;
   pool_lease* lease = nullptr;
@@ -106,6 +112,7 @@ struct pool_slot final : connection_observer {
 
   void on_connected(connection& conn) override;
   void on_connect_failed(connection& conn, caf::error reason) override;
+  void on_part(connection& conn, pg_result part) override;
   void on_result(connection& conn, caf::expected<pg_result> result) override;
   void on_cancel_settled(connection& conn) override;
   void on_lost(connection& conn, caf::error reason) override;

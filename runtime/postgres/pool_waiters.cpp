@@ -97,14 +97,19 @@ void pool_core::run(pool_slot& s, request_list& from, request_ref r) {
     arm(r, r->started + settings_.statement_timeout + statement_grace);
   }
   s.busy = true;
-  if (r->kind != request_kind::execute && r->kind != request_kind::statement)
+  auto batch = r->kind == request_kind::batch;
+  if (!batch && r->kind != request_kind::execute && r->kind != request_kind::statement)
     return s.conn->command(r->statement.sql);
-  count(pool_event::statements);
+  count(pool_event::statements, batch ? r->batch.size() : 1);
   if (s.plan_epoch != plan_epoch_) {
     s.plan_epoch = plan_epoch_;
     s.conn->forget_statements();
   }
-  s.conn->execute(r->statement);
+  if (!batch)
+    return s.conn->execute(r->statement);
+  r->parts.clear();
+  r->part_bytes = 0;
+  s.conn->execute_batch(r->batch);
 }
 
 void pool_core::arm(request_ref r, time_point at) {
@@ -159,6 +164,8 @@ void pool_core::answer(request_list& from, request_ref r, caf::error reason) {
   case request_kind::execute:
   case request_kind::statement:
     return client_.on_result(token, std::move(reason));
+  case request_kind::batch:
+    return client_.on_results(token, std::move(reason));
   case request_kind::checkout:
     return client_.on_lease(token, std::move(reason));
   default:
@@ -166,7 +173,21 @@ void pool_core::answer(request_list& from, request_ref r, caf::error reason) {
   }
 }
 
+void pool_core::answer_batch(request_list& from, request_ref r) {
+  if (r->part_bytes > pg_result::max_size)
+    return answer(from, r,
+                  fail(errc::payload_too_large,
+                       "the batch was executed, but its results together are too large",
+                       {{"limit", static_cast<int64_t>(pg_result::max_size)}}));
+  auto token = r->token;
+  auto parts = std::move(r->parts);
+  recycle(from, r);
+  client_.on_results(token, std::move(parts));
+}
+
 void pool_core::answer_result(request_list& from, request_ref r, pg_result result) {
+  if (r->kind == request_kind::batch)
+    return answer_batch(from, r);
   if (r->kind != request_kind::execute && r->kind != request_kind::statement)
     return answer(from, r, {});
   auto token = r->token;

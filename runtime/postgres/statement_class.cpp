@@ -176,6 +176,13 @@ bool commits(std::string_view sql) noexcept {
   return same(command, "commit") || same(command, "end");
 }
 
+bool controls_transaction(std::string_view sql) noexcept {
+  static constexpr std::array<std::string_view, 6> commands{"begin", "start",     "rollback",
+                                                            "abort", "savepoint", "release"};
+  auto pos = skip_blank(sql, 0, ";");
+  return one_of(take_word(sql, pos), commands) || commits(sql);
+}
+
 bool tag_touches_session(std::string_view tag) noexcept {
   size_t pos = 0;
   auto command = take_word(tag, pos);

@@ -30,6 +30,10 @@ bool only_reads(std::string_view sql) noexcept;
 /// True for COMMIT, END, COMMIT PREPARED and PREPARE TRANSACTION.
 bool commits(std::string_view sql) noexcept;
 
+/// True for whatever begins or ends a transaction or a part of one: BEGIN, COMMIT,
+/// ROLLBACK, SAVEPOINT and their like.
+bool controls_transaction(std::string_view sql) noexcept;
+
 /// True if the tag says that the server has dropped prepared statements itself.
 bool tag_drops_statements(std::string_view tag) noexcept;
 

@@ -91,6 +91,9 @@ public:
         [this](execute_atom, const call_context& context, const pg_lease_statement& what) {
           return on_lease<pg_result>(context, what.lease, call_of(what.statement));
         },
+        [this](execute_atom, const call_context& context, const pg_batch& what) {
+          return execute(context, what);
+        },
         [this](checkout_atom, const call_context& context, const pg_checkout&) {
           return checkout(context);
         },
@@ -117,6 +120,34 @@ private:
     auto call = call_of(what);
     script_->note(call);
     return give<pg_result>(judge(context, script_->take(call), call, self_->now()));
+  }
+
+  caf::result<std::vector<pg_result>> execute(const call_context& context, const pg_batch& what) {
+    auto found = leases_.find(what.lease.id);
+    if (found == leases_.end())
+      return fail(errc::invalid_argument,
+                  script_->refuse("a batch on lease " + std::to_string(what.lease.id) +
+                                  ", which nobody holds"));
+    auto& busy_until = found->second.busy_until;
+    std::vector<pg_result> results;
+    verdict last{std::max(self_->now(), busy_until), {}, {}};
+    for (size_t i = 0; i < what.statements.size() && !last.why; ++i) {
+      auto call = call_of(what.statements[i]);
+      note(what.lease.id, call);
+      last = judge(context, script_->take(call), call, last.at);
+      if (last.why)
+        last.why = of_statement(last.why, i);
+      results.push_back(last.rows);
+    }
+    busy_until = last.at;
+    return give<std::vector<pg_result>>(std::move(last), std::move(results));
+  }
+
+  /// The same error, as the pool has it for a statement of a batch.
+  static caf::error of_statement(const caf::error& why, size_t index) {
+    auto what = detail(why);
+    what.fields.push_back({"statement", static_cast<int64_t>(index)});
+    return fail(static_cast<errc>(why.code()), std::move(what));
   }
 
   caf::result<pg_lease> checkout(const call_context& context) {

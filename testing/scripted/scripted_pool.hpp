@@ -21,9 +21,10 @@
 
 namespace dbs::testing {
 
-/// Statements must be expected, in any order, each as often as it comes; one that is
-/// not is answered with `invalid_argument`, and `verify` complains. Checkouts and the
-/// verbs of transactions succeed unless an expectation says otherwise.
+/// Statements must be expected, in any order, each as often as it comes, those of a
+/// batch like any other; one that is not is answered with `invalid_argument`, and
+/// `verify` complains. Checkouts and the verbs of transactions succeed unless an
+/// expectation says otherwise.
 ///
 /// As with the real pool, requests are answered by their deadline, the answers on one
 /// lease come in the order of the requests, a lease that was released is refused, and
@@ -38,7 +39,7 @@ public:
   /// space in the statement does not matter.
   template <class... Ts>
   scripted_answer& expect(std::string sql, const Ts&... params) {
-    return expect_statement({std::move(sql), make_params(params...), true});
+    return expect_statement(make_statement(std::move(sql), params...));
   }
 
   scripted_answer& expect_statement(const pg_statement& statement);

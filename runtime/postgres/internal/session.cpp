@@ -124,8 +124,7 @@ void session::lose() {
   auto why = std::move(*farewell_);
   why.what = "the connection to " + endpoint() + " broke: " + why.what;
   release();
-  step_ = step::none;
-  cached_ = nullptr;
+  forget_plan();
   if (owed_) {
     // An error that the server reported stands, whatever happened next.
     auto code = sent_ ? errc::in_doubt : errc::connection_lost;

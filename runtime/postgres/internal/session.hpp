@@ -13,9 +13,11 @@
 #include <caf/expected.hpp>
 
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +36,7 @@ public:
 
   void connect();
   void execute(const pg_statement& statement);
+  void execute_batch(std::span<const pg_statement> statements);
   void command(std::string_view sql);
   void cancel();
   transaction_status status() const;
@@ -47,20 +50,25 @@ public:
   void close();
 
 private:
-  /// What the next end of results means. In pipeline mode libpq ends the results
-  /// of each step with a null, and a sync with nothing.
+  /// What the server does next. In pipeline mode libpq ends the results of each step
+  /// with a null, and a sync with nothing.
   enum class step : uint8_t {
     /// Nothing is running.
     none,
-    /// DEALLOCATE of evicted statements, `discards_` of them, then their sync.
+    /// DEALLOCATE of an evicted statement.
     discard,
-    discard_sync,
-    /// Parse of a statement that is new, then its execution, then their sync.
+    /// Parse of a statement that is new.
     prepare,
-    execute_prepared,
+    execute,
     sync,
-    /// Outside pipeline mode: one null ends it all.
-    plain,
+  };
+
+  struct planned {
+    step what = step::none;
+    /// Its index in the batch.
+    size_t statement = 0;
+    /// Of the prepared statement; empty if there is none.
+    std::string name;
   };
 
   // -- connecting ------------------------------------------------------------------
@@ -77,8 +85,16 @@ private:
   /// False if the connection cannot take a statement; the answer is under way then.
   bool begin(bool own_command);
   void send_cached(statement_cache::entry& entry, const pg_params& params);
-  void send_new(const pg_statement& statement, bool touches);
-  void send_unprepared(const pg_statement& statement);
+  void send_plain(const pg_statement& statement);
+  /// Why a statement cannot be sent; empty if it can.
+  static caf::error check(const pg_statement& statement);
+  /// Whether a statement that is not in the cache is to be prepared.
+  bool worth_preparing(const pg_statement& statement) const;
+  /// The functions that add to a pipeline are false if libpq has refused.
+  bool open_pipeline();
+  bool add_prepare(const pg_statement& statement, size_t index);
+  bool add_execute(const pg_statement& statement, size_t index, std::string name);
+  bool add_sync();
   /// What libpq wants to have of the parameters. Valid until the next call.
   const char* const* values_of(const pg_params& params);
   /// To be called with what libpq's functions for sending returned.
@@ -96,11 +112,13 @@ private:
   /// Takes all results that have arrived. False if the connection is unusable.
   bool collect();
   bool take(pq_answer got);
+  bool take_result(pq_answer got);
   bool take_error(const PGresult& got);
   /// The name of a statement of ours that an error says is gone or taken.
   const std::string* lost_statement(const error_detail& error) const;
-  /// The results of the current step have ended.
-  void advance();
+  step current() const noexcept { return at_ < plan_.size() ? plan_[at_].what : step::none; }
+  bool running() const noexcept { return at_ < plan_.size(); }
+  void forget_plan();
   void complete();
   /// Handles what came without being asked for.
   void watch_idle();
@@ -137,13 +155,16 @@ private:
   /// Reused for every statement.
   std::vector<const char*> values_;
 
-  // The statement that is running.
-  step step_ = step::none;
+  // What is running: nothing once all of the plan is done.
+  std::vector<planned> plan_;
+  size_t at_ = 0;
   bool owed_ = false;
   /// A command of ours: not classified.
   bool own_command_ = false;
-  size_t discards_ = 0;
-  std::optional<statement_cache::entry> preparing_;
+  bool batch_ = false;
+  /// What the steps `prepare` put into the cache, in their order.
+  std::deque<statement_cache::entry> preparing_;
+  /// The statement, unless it is one of a batch.
   statement_cache::entry* cached_ = nullptr;
   pq_answer last_;
   caf::error error_;

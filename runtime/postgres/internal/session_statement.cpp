@@ -1,5 +1,6 @@
 // Sending statements and receiving their answers.
 #include "dbs/messages/error_detail.hpp"
+#include "dbs/runtime/postgres/batch_rules.hpp"
 #include "dbs/runtime/postgres/internal/pq_errors.hpp"
 #include "dbs/runtime/postgres/internal/pq_result.hpp"
 #include "dbs/runtime/postgres/internal/session.hpp"
@@ -8,6 +9,7 @@
 #include <boost/asio/post.hpp>
 
 #include <cassert>
+#include <unordered_map>
 #include <utility>
 
 namespace dbs::postgres::internal {
@@ -33,35 +35,55 @@ constexpr size_t max_prepared_sql = 16 * 1024;
 void session::execute(const pg_statement& statement) {
   if (!begin(false))
     return;
-  auto& sql = statement.sql;
-  if (auto& problem = statement.params.error(); !problem.empty()) {
-    answer_later(fail(errc::invalid_argument, problem));
+  if (statement.prepare)
+    if (auto* entry = cache_.find(statement.sql))
+      if (statement.params.error().empty())
+        return send_cached(*entry, statement.params);
+  if (auto problem = check(statement))
+    return answer_later(std::move(problem));
+  if (!worth_preparing(statement))
+    return send_plain(statement);
+  auto ok = open_pipeline() && add_prepare(statement, 0);
+  sent_ = ok; // libpq may flush a long one before the rest is there
+  sent(ok && add_execute(statement, 0, preparing_.back().name) && add_sync());
+}
+
+void session::execute_batch(std::span<const pg_statement> statements) {
+  if (!begin(false))
     return;
-  }
-  auto prepare = statement.prepare && cache_.enabled() && sql.size() <= max_prepared_sql;
-  if (prepare) {
-    if (auto* entry = cache_.find(sql)) {
-      send_cached(*entry, statement.params);
-      return;
+  for (size_t i = 0; i < statements.size(); ++i)
+    if (auto problem = check(statements[i]))
+      return answer_later(fail(errc::invalid_argument,
+                               "statement " + std::to_string(i) + ": " + detail(problem).what,
+                               {statement_field(i)}));
+  batch_ = true;
+  // A text that comes twice is prepared once.
+  std::unordered_map<std::string_view, const std::string*> names;
+  auto ok = open_pipeline();
+  for (size_t i = 0; i < statements.size() && ok; ++i) {
+    auto& statement = statements[i];
+    const std::string* name = nullptr;
+    if (auto known = names.find(statement.sql); statement.prepare && known != names.end()) {
+      name = known->second;
+    } else if (auto* entry = statement.prepare ? cache_.find(statement.sql) : nullptr) {
+      dirty_ = dirty_ || entry->touches_session;
+      name = &entry->name;
+    } else if (worth_preparing(statement)) {
+      ok = add_prepare(statement, i);
+      name = &preparing_.back().name;
     }
+    if (name != nullptr)
+      names.emplace(statement.sql, name);
+    ok = ok && add_execute(statement, i, name != nullptr ? *name : "");
+    sent_ = true;
   }
-  if (sql.find('\0') != std::string::npos) {
-    answer_later(fail(errc::invalid_argument, "a statement contains a zero byte"));
-    return;
-  }
-  auto touches = touches_session(sql);
-  dirty_ = dirty_ || touches;
-  auto in_transaction = PQtransactionStatus(conn_.get()) != PQTRANS_IDLE;
-  if (prepare && !(in_transaction && cache_.doomed() >= max_doomed_in_transaction))
-    send_new(statement, touches);
-  else
-    send_unprepared(statement);
+  sent(ok && add_sync());
 }
 
 void session::command(std::string_view sql) {
   if (!begin(true))
     return;
-  step_ = step::plain;
+  plan_.push_back({step::execute, 0, {}});
   sent(PQsendQuery(conn_.get(), std::string{sql}.c_str()) == 1);
 }
 
@@ -69,6 +91,7 @@ bool session::begin(bool own_command) {
   assert(!owed_ && "a statement is running");
   owed_ = true;
   own_command_ = own_command;
+  batch_ = false;
   sent_ = false;
   if (conn_ != nullptr && !farewell_)
     return true;
@@ -76,45 +99,79 @@ bool session::begin(bool own_command) {
   return false;
 }
 
+caf::error session::check(const pg_statement& statement) {
+  if (auto& problem = statement.params.error(); !problem.empty())
+    return fail(errc::invalid_argument, problem);
+  if (statement.sql.find('\0') != std::string::npos)
+    return fail(errc::invalid_argument, "a statement contains a zero byte");
+  return {};
+}
+
+bool session::worth_preparing(const pg_statement& statement) const {
+  auto in_transaction = PQtransactionStatus(conn_.get()) != PQTRANS_IDLE;
+  return statement.prepare && cache_.enabled() && statement.sql.size() <= max_prepared_sql &&
+         !(in_transaction && cache_.doomed() >= max_doomed_in_transaction);
+}
+
 void session::send_cached(statement_cache::entry& entry, const pg_params& params) {
   cached_ = &entry;
   dirty_ = dirty_ || entry.touches_session;
-  step_ = step::plain;
+  plan_.push_back({step::execute, 0, entry.name});
   sent(PQsendQueryPrepared(conn_.get(), entry.name.c_str(), static_cast<int>(params.size()),
                            values_of(params), nullptr, nullptr, 0) == 1);
 }
 
-void session::send_new(const pg_statement& statement, bool touches) {
-  auto* conn = conn_.get();
-  auto& params = statement.params;
-  auto ok = PQenterPipelineMode(conn) == 1;
-  // Behind a sync of their own, before the statement: one that failed must not
-  // take the statement with it, nor meet a transaction that the statement begins.
-  std::vector<std::string> discards;
-  if (PQtransactionStatus(conn) == PQTRANS_IDLE)
-    discards = cache_.take_doomed(max_discards);
-  discards_ = discards.size();
-  step_ = discards.empty() ? step::prepare : step::discard;
-  for (auto& name : discards)
-    ok = ok && PQsendQueryParams(conn, ("DEALLOCATE " + name).c_str(), 0, nullptr, nullptr, nullptr,
-                                 nullptr, 0) == 1;
-  if (!discards.empty())
-    ok = ok && PQpipelineSync(conn) == 1;
-  preparing_ = statement_cache::entry{statement.sql, cache_.next_name(), touches, false};
-  ok = ok && PQsendPrepare(conn, preparing_->name.c_str(), statement.sql.c_str(), 0, nullptr) == 1;
-  sent_ = ok; // libpq may flush a long one before the rest is there
-  ok = ok &&
-       PQsendQueryPrepared(conn, preparing_->name.c_str(), static_cast<int>(params.size()),
-                           values_of(params), nullptr, nullptr, 0) == 1 &&
-       PQpipelineSync(conn) == 1;
-  sent(ok);
+void session::send_plain(const pg_statement& statement) {
+  sent(add_execute(statement, 0, {}));
 }
 
-void session::send_unprepared(const pg_statement& statement) {
+bool session::open_pipeline() {
+  auto* conn = conn_.get();
+  if (PQenterPipelineMode(conn) != 1)
+    return false;
+  if (PQtransactionStatus(conn) != PQTRANS_IDLE)
+    return true;
+  // Behind a sync of their own, before the statement: one that failed must not
+  // take the statement with it, nor meet a transaction that the statement begins.
+  auto discards = cache_.take_doomed(max_discards);
+  for (auto& name : discards) {
+    plan_.push_back({step::discard, 0, {}});
+    if (PQsendQueryParams(conn, ("DEALLOCATE " + name).c_str(), 0, nullptr, nullptr, nullptr,
+                          nullptr, 0) != 1)
+      return false;
+  }
+  return discards.empty() || add_sync();
+}
+
+bool session::add_prepare(const pg_statement& statement, size_t index) {
+  auto touches = touches_session(statement.sql);
+  dirty_ = dirty_ || touches;
+  auto& entry = preparing_.emplace_back(
+      statement_cache::entry{statement.sql, cache_.next_name(), touches, false});
+  plan_.push_back({step::prepare, index, entry.name});
+  return PQsendPrepare(conn_.get(), entry.name.c_str(), entry.sql.c_str(), 0, nullptr) == 1;
+}
+
+bool session::add_execute(const pg_statement& statement, size_t index, std::string name) {
   auto& params = statement.params;
-  step_ = step::plain;
-  sent(PQsendQueryParams(conn_.get(), statement.sql.c_str(), static_cast<int>(params.size()),
-                         nullptr, values_of(params), nullptr, nullptr, 0) == 1);
+  auto count = static_cast<int>(params.size());
+  auto* values = values_of(params);
+  auto* conn = conn_.get();
+  auto ok = false;
+  if (name.empty()) {
+    dirty_ = dirty_ || touches_session(statement.sql);
+    ok = PQsendQueryParams(conn, statement.sql.c_str(), count, nullptr, values, nullptr, nullptr,
+                           0) == 1;
+  } else {
+    ok = PQsendQueryPrepared(conn, name.c_str(), count, values, nullptr, nullptr, 0) == 1;
+  }
+  plan_.push_back({step::execute, index, std::move(name)});
+  return ok;
+}
+
+bool session::add_sync() {
+  plan_.push_back({step::sync, 0, {}});
+  return PQpipelineSync(conn_.get()) == 1;
 }
 
 const char* const* session::values_of(const pg_params& params) {
@@ -181,7 +238,7 @@ void session::on_readable() {
   // It also writes what is left to write: no deadlock if both sides are full.
   if (PQconsumeInput(conn_.get()) != 1)
     break_off();
-  if (step_ != step::none) {
+  if (running()) {
     // Even from a connection that has just ended, what arrived before counts.
     auto usable = collect();
     if (closed_ || lost_)
@@ -189,7 +246,7 @@ void session::on_readable() {
     if (!usable)
       break_off();
   }
-  if (step_ == step::none)
+  if (!running())
     watch_idle();
   if (farewell_)
     lose();
@@ -204,12 +261,14 @@ bool session::collect() {
     if (got != nullptr) {
       if (!take(std::move(got)))
         return false;
+      if (closed_)
+        return true;
     } else if (PQstatus(conn) == CONNECTION_BAD) {
       return false; // in pipeline mode there is null after null from here on
     } else {
-      advance();
+      ++at_;
     }
-    if (step_ == step::none) {
+    if (!running()) {
       complete();
       return true;
     }
@@ -222,15 +281,9 @@ bool session::take(pq_answer got) {
   case PGRES_TUPLES_OK:
   case PGRES_COMMAND_OK:
   case PGRES_EMPTY_QUERY:
-    if (step_ == step::prepare) {
-      cached_ = &cache_.insert(std::move(*preparing_));
-    } else if (step_ != step::discard) {
-      drops_statements_ = drops_statements_ || tag_drops_statements(PQcmdStatus(got.get()));
-      last_ = std::move(got);
-    }
-    return true;
+    return take_result(std::move(got));
   case PGRES_PIPELINE_SYNC:
-    advance();
+    ++at_;
     return true;
   case PGRES_PIPELINE_ABORTED:
     return true;
@@ -247,6 +300,31 @@ bool session::take(pq_answer got) {
   }
 }
 
+bool session::take_result(pq_answer got) {
+  auto what = current();
+  if (what == step::prepare) {
+    auto& entry = cache_.insert(std::move(preparing_.front()));
+    preparing_.pop_front();
+    if (!batch_)
+      cached_ = &entry;
+  }
+  if (what != step::execute)
+    return true;
+  std::string_view tag = PQcmdStatus(got.get());
+  drops_statements_ = drops_statements_ || tag_drops_statements(tag);
+  if (!batch_) {
+    last_ = std::move(got);
+    return true;
+  }
+  dirty_ = dirty_ || tag_touches_session(tag);
+  auto part = to_pg_result(*got);
+  if (part)
+    observer_.on_part(handle_, std::move(*part));
+  else if (!error_)
+    error_ = std::move(part.error());
+  return true;
+}
+
 bool session::take_error(const PGresult& got) {
   auto info = detail_of(got);
   if (is_fatal(got) || PQstatus(conn_.get()) == CONNECTION_BAD) {
@@ -254,7 +332,7 @@ bool session::take_error(const PGresult& got) {
       farewell_ = std::move(info);
     return false;
   }
-  if (step_ == step::discard)
+  if (current() == step::discard)
     return true; // the statement was gone already
   if (!error_) {
     // Without SQLSTATE libpq itself complains, say for lack of memory, about an
@@ -262,46 +340,33 @@ bool session::take_error(const PGresult& got) {
     auto code = info.sqlstate.empty() ? errc::in_doubt : errc::query_failed;
     if (auto* name = lost_statement(info))
       info.fields.push_back({"lost_statement", *name});
+    if (batch_)
+      info.fields.push_back(statement_field(plan_[at_].statement));
     error_ = fail(code, std::move(info));
   }
   return true;
 }
 
 const std::string* session::lost_statement(const error_detail& error) const {
+  auto& now = plan_[at_];
   // duplicate_prepared_statement: the user, or another client of a proxy between us
   // and the server, has taken the name.
-  if (error.sqlstate == "42P05" && step_ == step::prepare)
-    return &preparing_->name;
+  if (error.sqlstate == "42P05" && now.what == step::prepare)
+    return &now.name;
   // invalid_sql_statement_name: the server has dropped the statement, say by DISCARD
   // ALL in a function. An EXECUTE of the user's has the same; the name is in the text,
   // whatever its language.
-  if (error.sqlstate == "26000" && cached_ != nullptr &&
-      error.what.find(cached_->name) != std::string::npos)
-    return &cached_->name;
+  if (error.sqlstate == "26000" && !now.name.empty() &&
+      error.what.find(now.name) != std::string::npos)
+    return &now.name;
   return nullptr;
 }
 
-void session::advance() {
-  switch (step_) {
-  case step::discard:
-    if (--discards_ == 0)
-      step_ = step::discard_sync;
-    break;
-  case step::discard_sync:
-    step_ = step::prepare;
-    break;
-  case step::prepare:
-    step_ = step::execute_prepared;
-    break;
-  case step::execute_prepared:
-    step_ = step::sync;
-    break;
-  case step::sync:
-  case step::plain:
-  case step::none:
-    step_ = step::none;
-    break;
-  }
+void session::forget_plan() {
+  plan_.clear();
+  at_ = 0;
+  cached_ = nullptr;
+  preparing_.clear();
 }
 
 void session::complete() {
@@ -321,8 +386,7 @@ void session::complete() {
       cached_->tag_seen = true;
     }
   }
-  cached_ = nullptr;
-  preparing_.reset();
+  forget_plan();
   last_.reset();
   error_.reset();
   if (std::exchange(drops_statements_, false))

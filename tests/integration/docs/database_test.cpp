@@ -73,3 +73,26 @@ TEST_CASE_METHOD(fixture, "docs/database.md: a transaction") {
   CHECK(server.psql("select string_agg(cents::text, ',' order by id) from product") ==
         "2400,10000");
 }
+
+TEST_CASE_METHOD(fixture, "docs/database.md: a batch") {
+  auto cents = 0;
+  auto on_error = [](const caf::error& why) { FAIL_CHECK(dbs::describe(why)); };
+  auto db = client();
+  in_an_actor([&](caf::event_based_actor* self) {
+    auto raise = [&, self](const dbs::pg_session& session) {
+      std::vector<dbs::pg_statement> orders;
+      for (int id : {1, 2})
+        orders.push_back(dbs::make_statement(
+            "update product set cents = cents + 1 where id = $1 returning cents", id));
+      session.execute_batch(self, std::move(orders))
+          .then(
+              [&](const std::vector<dbs::pg_result>& results) {
+                for (auto& rows : results)
+                  cents += *rows.row(0).get<int>("cents");
+              },
+              on_error);
+    };
+    db.checkout(self).then(raise, on_error);
+  });
+  CHECK(cents == 2501 + 9901);
+}

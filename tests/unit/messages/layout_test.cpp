@@ -190,6 +190,8 @@ std::vector<pinned> table() {
       pin(ping_atom_v, ""),
       pin(refresh_atom_v, ""),
       pin(restart_atom_v, ""),
+      pin(pg_batch{{7}, {make_statement("select $1", 1)}}, "?"),
+      pin(std::vector<pg_result>{pg_result{}}, "?"),
   };
 }
 

@@ -138,6 +138,40 @@ TEST_CASE_METHOD(fixture, "a scripted pool records what happens on a lease") {
   pool.verify();
 }
 
+TEST_CASE_METHOD(fixture, "a batch is answered statement by statement") {
+  auto lamp = query_result({"name"}, {make_params("lamp")});
+  pool.expect("select name from product where id = $1", 7).answer(lamp).after(1s);
+  pool.expect("delete from product").after(2s).answer(command_result("DELETE 1"));
+  auto lease = checkout();
+  auto results = request<std::vector<pg_result>>(
+      pool.actor(), execute_atom_v, call_context{},
+      pg_batch{lease,
+               {make_statement("select name from product where id = $1", 7),
+                make_statement("delete from product")}});
+  advance(2s);
+  CHECK_FALSE(results.answered());
+  advance(1s);
+  CHECK(results.get() == std::vector{lamp, command_result("DELETE 1")});
+  pool.verify();
+}
+
+TEST_CASE_METHOD(fixture, "a batch ends with the first statement that fails") {
+  pool.expect("select 1");
+  pool.expect("select 2").fail(fail(errc::query_failed, "told to"));
+  auto lease = checkout();
+  auto results =
+      ask<std::vector<pg_result>>(pool.actor(), execute_atom_v, call_context{},
+                                  pg_batch{lease,
+                                           {make_statement("select 1"), make_statement("select 2"),
+                                            make_statement("select 3")}});
+  REQUIRE(!results);
+  CHECK(results.error() == errc::query_failed);
+  CHECK(detail(results.error()).fields == std::vector<field>{{"statement", int64_t{1}}});
+  pool.verify();
+  CHECK(pool.journal() ==
+        journal{"checkout", "lease 1: execute select 1", "lease 1: execute select 2"});
+}
+
 TEST_CASE_METHOD(fixture, "checkout, begin, commit and rollback fail if they are told to") {
   pool.expect_checkout().fail(fail(errc::pool_exhausted, "full"));
   pool.expect_begin().fail(fail(errc::connection_lost, "gone"));

@@ -139,6 +139,18 @@ public:
     loop_.call([&] { conn_->execute(statement); });
   }
 
+  void send_batch(const std::vector<pg_statement>& statements) {
+    parts.clear();
+    loop_.call([&] { conn_->execute_batch(statements); });
+  }
+
+  /// The error of a batch, empty if there is none.
+  caf::error run_batch(const std::vector<pg_statement>& statements) {
+    send_batch(statements);
+    auto result = next_result();
+    return result ? caf::error{} : result.error();
+  }
+
   template <class... Ts>
   caf::expected<pg_result> run(std::string sql, const Ts&... xs) {
     send({std::move(sql), make_params(xs...)});
@@ -189,6 +201,8 @@ public:
   int connected = 0;
   caf::error connect_error;
   std::vector<caf::expected<pg_result>> results;
+  /// Of the batch.
+  std::vector<pg_result> parts;
   int settled = 0;
   std::vector<caf::error> losses;
   /// Runs in `on_result`, after it was written down.
@@ -212,6 +226,12 @@ public:
     results.push_back(std::move(result));
     if (then)
       std::exchange(then, nullptr)();
+  }
+
+  void on_part(postgres::connection&, pg_result part) override {
+    check();
+    CHECK(results.empty());
+    parts.push_back(std::move(part));
   }
 
   void on_cancel_settled(postgres::connection&) override {

@@ -23,6 +23,8 @@ struct answer {
   errc code = errc::none;
   caf::error reason;
   pg_lease lease;
+  /// How many results a batch had.
+  size_t results = 0;
 
   std::string what() const { return detail(reason).what; }
   std::string sqlstate() const { return detail(reason).sqlstate; }
@@ -75,6 +77,16 @@ struct pool_fixture : pool_client, pool_listener {
   request_token on_lease_execute(pg_lease lease, std::string sql, time_point deadline = never) {
     auto token = ++last_token;
     (*this)->execute(token, pg_lease_statement{lease, statement(std::move(sql))}, deadline);
+    return token;
+  }
+
+  request_token batch(pg_lease lease, const std::vector<std::string>& sqls,
+                      time_point deadline = never) {
+    auto token = ++last_token;
+    pg_batch what{lease, {}};
+    for (auto& sql : sqls)
+      what.statements.push_back(statement(sql));
+    (*this)->execute(token, std::move(what), deadline);
     return token;
   }
 
@@ -170,8 +182,12 @@ struct pool_fixture : pool_client, pool_listener {
     put(token, result ? answer{} : refused(result.error()));
   }
 
+  void on_results(request_token token, caf::expected<std::vector<pg_result>> results) override {
+    put(token, results ? answer{errc::none, {}, {}, results->size()} : refused(results.error()));
+  }
+
   void on_lease(request_token token, caf::expected<pg_lease> result) override {
-    put(token, result ? answer{errc::none, {}, *result} : refused(result.error()));
+    put(token, result ? answer{errc::none, {}, *result, 0} : refused(result.error()));
   }
 
   void on_done(request_token token, caf::error reason) override {

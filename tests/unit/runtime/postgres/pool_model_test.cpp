@@ -318,6 +318,10 @@ private:
     answer(token, result ? caf::error{} : result.error());
   }
 
+  void on_results(request_token token, caf::expected<std::vector<pg_result>> results) override {
+    answer(token, results ? caf::error{} : results.error());
+  }
+
   void on_lease(request_token token, caf::expected<pg_lease> lease) override {
     answer(token, lease ? caf::error{} : lease.error());
     if (!lease)

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -34,6 +35,12 @@ public:
   }
 
   void execute(const pg_statement& statement) override { send(statement.sql); }
+
+  void execute_batch(std::span<const pg_statement> statements) override {
+    demand(!statements.empty(), "an empty batch");
+    send("batch of " + std::to_string(statements.size()) + ": " + statements.front().sql);
+    parts = statements.size();
+  }
 
   void command(std::string_view sql) override { send(std::string{sql}); }
 
@@ -70,8 +77,17 @@ public:
     observer_.on_connect_failed(*this, std::move(reason));
   }
 
+  /// The result of a batch's next statement arrives.
+  void part() {
+    demand(running.has_value() && parts > 0, "a part that nobody asked for");
+    --parts;
+    observer_.on_part(*this, *tagged("SELECT 1"));
+  }
+
   /// The running statement succeeds, with the effect its text suggests.
   void succeed() {
+    while (parts > 0)
+      part();
     auto sql = take();
     std::string_view tag = "SELECT 1";
     auto begins_with = [&sql](std::string_view x) { return sql.starts_with(x); };
@@ -92,6 +108,7 @@ public:
   }
 
   void fail_with(caf::error reason) {
+    parts = 0;
     take();
     if (session == transaction_status::in_transaction)
       session = transaction_status::failed;
@@ -145,6 +162,8 @@ public:
   transaction_status session = transaction_status::idle;
   /// The statement whose result is owed.
   std::optional<std::string> running;
+  /// Results of the running batch that have not arrived.
+  size_t parts = 0;
   /// All statements and commands so far.
   std::vector<std::string> log;
 
