@@ -176,6 +176,12 @@ bool commits(std::string_view sql) noexcept {
   return same(command, "commit") || same(command, "end");
 }
 
+bool rolls_back(std::string_view sql) noexcept {
+  auto pos = skip_blank(sql, 0, ";");
+  auto command = take_word(sql, pos);
+  return same(command, "rollback") || same(command, "abort");
+}
+
 bool tag_touches_session(std::string_view tag) noexcept {
   size_t pos = 0;
   auto command = take_word(tag, pos);

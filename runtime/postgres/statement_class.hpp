@@ -30,6 +30,9 @@ bool only_reads(std::string_view sql) noexcept;
 /// True for COMMIT, END, COMMIT PREPARED and PREPARE TRANSACTION.
 bool commits(std::string_view sql) noexcept;
 
+/// True for ROLLBACK and ABORT, also to a savepoint.
+bool rolls_back(std::string_view sql) noexcept;
+
 /// True if the tag says that the server has dropped prepared statements itself.
 bool tag_drops_statements(std::string_view tag) noexcept;
 

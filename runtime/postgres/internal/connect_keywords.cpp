@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
 #include <memory>
 #include <set>
@@ -75,6 +76,12 @@ connect_keywords::connect_keywords(const database_settings& settings, caf::error
       pairs_.emplace_back(name, value);
     }
   }
+  // libpq takes an address that is given for more than a socket, and an empty one for none.
+  if (auto* address = std::getenv("PGHOSTADDR"); address != nullptr && *address != '\0')
+    for (auto& server : target.hosts)
+      if (is_socket_path(server.host))
+        problem = fail(errc::config_invalid, "PGHOSTADDR is set in the environment: it would replace "
+                                             "the socket " + endpoint_name(server));
   // Explicit, lest the environment of the process sets it behind our back.
   pairs_.emplace_back("target_session_attrs", "any");
   pairs_.emplace_back("client_encoding", "UTF8");
@@ -117,7 +124,7 @@ std::string endpoint_name(const host_port& server) {
 }
 
 bool needs_no_lookup(const std::string& host) {
-  if (host.empty() || host[0] == '/' || host[0] == '@')
+  if (is_socket_path(host))
     return true;
   boost::system::error_code ec;
   boost::asio::ip::make_address(host, ec);
