@@ -33,6 +33,9 @@ constexpr result_limits sql_limits{.rows = 10'000, .bytes = size_t{8} << 20};
 /// which everybody else answers.
 constexpr caf::timespan grace = 500ms;
 
+/// Before the end of a drain: for the last answers to leave.
+constexpr caf::timespan farewell_time = 200ms;
+
 http_server_options server_options(const http_settings& settings) {
   http_server_options result;
   result.max_connections = settings.max_connections;
@@ -186,6 +189,8 @@ caf::result<void> http_state::drain(const call_context& context) {
   auto done = std::make_shared<reply<void>>(self_);
   server_->stop_accepting([done] { done->deliver(); });
   if (context.has_deadline()) {
+    self_->timers().schedule(context.deadline - farewell_time,
+                             [this] { server_->answer_unfinished(); });
     self_->timers().schedule(context.deadline, [this, done] {
       server_->close();
       done->deliver();

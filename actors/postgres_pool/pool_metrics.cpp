@@ -28,7 +28,7 @@ pool_metrics::pool_metrics(std::shared_ptr<observe::registry> registry, std::str
   idle_ = gauge("dbs_postgres_pool_idle_connections", "Connections that wait for work.");
   connecting_ = gauge("dbs_postgres_pool_connecting_connections", "Connects in flight.");
   quarantined_ = gauge("dbs_postgres_pool_quarantined_connections",
-                       "Connections that wait for a cancel to settle.");
+                       "Connections that are cancelled, cleaned up or closed.");
   overflow_ = gauge("dbs_postgres_pool_overflow_connections", "Connections beyond the size.");
   waiting_ = gauge("dbs_postgres_pool_waiting_requests", "Requests that wait for a connection.");
   leases_ = gauge("dbs_postgres_pool_leases", "Sessions that are checked out.");

@@ -49,6 +49,8 @@ postgres_pool_state::postgres_pool_state(loop_actor<actor_type>* self,
 postgres_pool_state::~postgres_pool_state() = default;
 
 postgres_pool_state::actor_type::behavior_type postgres_pool_state::make_behavior() {
+  // The pool counts them, says how it stands, and releases a lease however late it is.
+  self_->answer_late_requests();
   postgres::pool_options options;
   options.incarnation = static_cast<uint32_t>(std::random_device{}());
   core_ = std::make_unique<postgres::pool_core>(

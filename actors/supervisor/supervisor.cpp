@@ -103,6 +103,11 @@ void supervisor_state::spawn(size_t index) {
   auto& what = children_[index];
   auto incarnation = ++what.incarnation;
   enter_state(what, child_state::starting);
+  if (!what.attempted)
+    self_->timers().schedule_after(what.spec.start_patience, [this, index] {
+      children_[index].attempted = true;
+      start_what_can_start();
+    });
   try {
     what.actor = what.spec.spawn();
   } catch (const std::exception& e) {
@@ -121,11 +126,6 @@ void supervisor_state::spawn(size_t index) {
             [this, index, incarnation](const caf::error& reason) {
               on_started(index, incarnation, reason);
             });
-  if (!what.attempted)
-    self_->timers().schedule_after(what.spec.start_patience, [this, index] {
-      children_[index].attempted = true;
-      start_what_can_start();
-    });
 }
 
 void supervisor_state::on_started(size_t index, uint64_t incarnation, const caf::error& failure) {

@@ -42,6 +42,8 @@ void say(const std::string& sentence) {
 
 int complain(const caf::error& reason) {
   say(describe(reason));
+  if (reason == errc::in_doubt)
+    return in_doubt;
   return reason == errc::peer_unavailable || reason == errc::forbidden ? cannot_reach
                                                                        : failed_check;
 }

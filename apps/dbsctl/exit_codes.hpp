@@ -12,6 +12,8 @@ enum exit_code : int {
   cannot_reach = 3,
   /// The node answered with an error.
   refused = 4,
+  /// The request was sent and there is no answer: it may have been carried out.
+  in_doubt = 5,
   unhealthy = 10,
 };
 

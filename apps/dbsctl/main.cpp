@@ -10,7 +10,9 @@
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <functional>
 #include <string>
 #include <vector>
@@ -27,7 +29,7 @@ int run(int argc, char** argv) {
   options how;
   std::function<int()> action;
   CLI::App app{"dbsctl: operates a node of DatabaseServices. Exit codes: 0 ok, 1 failed check, "
-               "2 usage, 3 cannot reach the node, 4 refused by the node, 10 unhealthy."};
+               "2 usage, 3 cannot reach the node, 4 refused by the node, 5 outcome unknown, 10 unhealthy."};
   app.require_subcommand(1);
   app.fallthrough();
   app.add_option("--socket", how.socket,
@@ -101,7 +103,13 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? ok : usage;
   }
-  return action();
+  auto result = action();
+  // An empty file must not look like an answer.
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    fmt::print(stderr, "dbsctl: cannot write the output: {}\n", std::strerror(errno));
+    return result == ok ? failed_check : result;
+  }
+  return result;
 }
 
 } // namespace

@@ -164,7 +164,7 @@ struct pool_stats {
   /// Connections that work for somebody: leases and running statements.
   uint32_t active_connections = 0;
   uint32_t idle = 0;
-  /// Connects in flight, and connections that wait for a cancel to settle.
+  /// Connects in flight, and connections that are cancelled, cleaned up or closed.
   uint32_t connecting = 0;
   uint32_t quarantined = 0;
   /// Connections beyond the size, as SQLAlchemy counts them: never negative.

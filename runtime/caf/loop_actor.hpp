@@ -43,7 +43,8 @@ caf::behavior refuse_expired(caf::behavior inner, const caf::actor_clock& clock)
 
 /// Binds an actor class of CAF to an event loop and makes its death orderly: the
 /// current request, the mailbox and later requests are answered with `restarted`.
-/// Requests that come too late for their caller's deadline are answered, not served.
+/// Requests that come too late for their caller's deadline are answered, not served,
+/// unless the manager does that itself.
 template <class Base>
 class loop_bound : public Base {
 public:
@@ -86,7 +87,7 @@ public:
 
   void initialize() override {
     Base::initialize();
-    if (this->has_behavior())
+    if (this->has_behavior() && guards_deadlines_)
       this->bhvr_stack().back() = refuse_expired(this->bhvr_stack().back(), this->clock());
   }
 
@@ -109,6 +110,9 @@ public:
   event_loop& loop() noexcept { return *loop_; }
 
   boost::asio::io_context& io() noexcept { return loop_->io(); }
+
+  /// From `make_behavior`: late requests reach the handlers, which answer them.
+  void answer_late_requests() noexcept { guards_deadlines_ = false; }
 
   /// The manager's timers, on the actor clock.
   timer_queue& timers() noexcept { return timers_; }
@@ -185,6 +189,7 @@ private:
   event_loop* loop_;
   timer_queue timers_;
   timer_queue::time_point armed_ = timer_queue::time_point::max();
+  bool guards_deadlines_ = true;
 };
 
 } // namespace internal

@@ -131,6 +131,11 @@ void http_server::stop_accepting(std::function<void()> on_drained) {
   impl_->shared->drain(std::move(on_drained));
 }
 
+void http_server::answer_unfinished() {
+  if (!impl_->shared->closed)
+    impl_->shared->answer_unfinished();
+}
+
 void http_server::close() {
   impl_->close_listeners();
   impl_->shared->close();

@@ -101,6 +101,10 @@ public:
   /// may be at once.
   void stop_accepting(std::function<void()> on_drained = {});
 
+  /// Answers the requests that are under way with 503 `draining`, in place of whoever
+  /// has them: for a drain that has come to its end.
+  void answer_unfinished();
+
   /// Closes everything at once. No function of the user is called any more.
   void close();
 

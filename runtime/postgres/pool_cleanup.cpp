@@ -175,6 +175,8 @@ void pool_core::abandon(pool_slot& s, caf::error reason) {
     listener_.record_query(timers_.now() - r->started);
   if (may_have_happened(*r))
     reason = fail(errc::in_doubt, "the outcome is unknown: " + detail(reason).what);
+  if (s.lease != nullptr && r->kind == request_kind::begin)
+    s.lease->spoilt = true;
   answer(s.running, r, std::move(reason));
   s.abandoned = true;
   s.cleanup_timer = timers_.schedule_after(settings_.cleanup_timeout, [this, &s] {
@@ -219,6 +221,9 @@ void pool_core::settle(pool_slot& s) {
   if (s.phase == slot_phase::lease) {
     // A BEGIN that came too late may have been one of any kind.
     track_transaction(s, slot_transaction::typed_by_user);
+    // The cancel came too late: what the caller takes for undone must not be committed.
+    if (s.conn->status() == transaction_status::in_transaction)
+      s.lease->spoilt = true;
     next_operation(*s.lease);
   } else {
     give_back(s);

@@ -2,6 +2,7 @@
 
 #include "dbs/runtime/postgres/batch_rules.hpp"
 #include "dbs/runtime/postgres/pool_sql.hpp"
+#include "dbs/runtime/postgres/statement_class.hpp"
 
 #include <utility>
 
@@ -107,15 +108,15 @@ void pool_core::checkout(request_token token, owner_id owner, const pg_checkout&
 void pool_core::execute(request_token token, pg_lease_statement what, time_point deadline) {
   auto r = obtain(request_kind::statement, token, 0, deadline);
   r->statement = std::move(what.statement);
+  r->returns = rolls_back(r->statement.sql);
   submit_operation(what.lease, r);
 }
 
 void pool_core::execute(request_token token, pg_batch what, time_point deadline) {
   auto r = obtain(request_kind::batch, token, 0, deadline);
-  if (auto problem = check_batch(what))
-    return answer(fresh_, r, std::move(problem));
+  auto problem = check_batch(what);
   r->batch = std::move(what.statements);
-  submit_operation(what.lease, r);
+  submit_operation(what.lease, r, std::move(problem));
 }
 
 void pool_core::begin(request_token token, const pg_transaction& what, time_point deadline) {
@@ -134,14 +135,16 @@ void pool_core::commit(request_token token, pg_lease lease, time_point deadline)
 void pool_core::rollback(request_token token, pg_lease lease, time_point deadline) {
   auto r = obtain(request_kind::rollback, token, 0, deadline);
   r->statement.sql = "ROLLBACK";
+  r->returns = true;
   submit_operation(lease, r);
 }
 
 void pool_core::savepoint(request_token token, const pg_savepoint& what, time_point deadline) {
   auto r = obtain(request_kind::savepoint, token, 0, deadline);
+  r->returns = what.action == pg_savepoint_action::rollback_to;
   auto sql = savepoint_sql(what);
   if (!sql)
-    return answer(fresh_, r, std::move(sql.error()));
+    return submit_operation(what.lease, r, std::move(sql.error()));
   r->statement.sql = std::move(*sql);
   submit_operation(what.lease, r);
 }

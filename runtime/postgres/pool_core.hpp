@@ -156,6 +156,8 @@ private:
   void answer(request_list& from, request_ref r, caf::error reason);
   void answer_result(request_list& from, request_ref r, pg_result result);
   void answer_batch(request_list& from, request_ref r);
+  /// The same without taking the request from its list.
+  void deliver(const pool_request& r, caf::error reason);
   void recycle(request_list& from, request_ref r);
   void fail_waiters(errc code, const std::string& what);
   /// True if no connection can come but from somebody who holds a lease.
@@ -169,10 +171,17 @@ private:
   // -- leases: pool_lease.cpp -------------------------------------------------------
 
   void grant_lease(pool_slot& s, request_list& from, request_ref r);
-  void submit_operation(pg_lease name, request_ref r);
+  /// @param problem why the request cannot be sent; empty if it can.
+  void submit_operation(pg_lease name, request_ref r, caf::error problem = {});
+  /// Answers a request that is not sent and leaves its mark where it would have run.
+  void refuse_operation(pool_lease& lease, request_ref r, caf::error reason);
   void next_operation(pool_lease& lease);
   /// Refuses, answers without a round trip, or runs.
   void start_operation(pool_slot& s, request_list& from, request_ref r);
+  /// What becomes of a request on a lease that is spoilt: true if it is to be sent.
+  bool leave_spoilt(pool_slot& s, request_list& from, request_ref r);
+  /// After a request that the server did not run to its end.
+  static void spoil(pool_lease& lease, request_kind kind);
   /// `begun` is how a transaction that is open now and was not before has begun.
   static void track_transaction(pool_slot& s, slot_transaction begun);
   void operation_done(pool_slot& s, caf::expected<pg_result> result);

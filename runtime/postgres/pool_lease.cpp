@@ -122,7 +122,7 @@ void pool_core::lose_lease(pool_slot& s, const caf::error& reason) {
 
 // -- operations ---------------------------------------------------------------------
 
-void pool_core::submit_operation(pg_lease name, request_ref r) {
+void pool_core::submit_operation(pg_lease name, request_ref r, caf::error problem) {
   auto i = leases_.find(name.id);
   auto releases = r->kind == request_kind::release;
   if (i == leases_.end()) {
@@ -134,10 +134,6 @@ void pool_core::submit_operation(pg_lease name, request_ref r) {
     return answer(fresh_, r, unknown_lease(name));
   }
   auto& lease = i->second;
-  if (r->deadline <= r->arrived)
-    return answer(fresh_, r,
-                  fail(errc::deadline_exceeded,
-                       "the deadline had passed before the request arrived", {lease_field(name)}));
   if (lease.closing)
     return answer(fresh_, r, releases ? caf::error{} : unknown_lease(name));
   if (lease.slot == nullptr) {
@@ -149,11 +145,19 @@ void pool_core::submit_operation(pg_lease name, request_ref r) {
       forget_lease(lease);
     return answer(fresh_, r, releases ? caf::error{} : std::move(error));
   }
+  if (problem)
+    return refuse_operation(lease, r, std::move(problem));
+  if (r->deadline <= r->arrived)
+    return refuse_operation(lease, r,
+                            fail(errc::deadline_exceeded,
+                                 "the deadline had passed before the request arrived",
+                                 {lease_field(name)}));
   if (!releases && lease.pending.size() >= pool_lease::max_pending)
-    return answer(fresh_, r,
-                  fail(errc::overloaded,
-                       "too many requests wait for their turn on lease " + std::to_string(name.id),
-                       {lease_field(name)}));
+    return refuse_operation(
+        lease, r,
+        fail(errc::overloaded,
+             "too many requests wait for their turn on lease " + std::to_string(name.id),
+             {lease_field(name)}));
   lease.closing = releases;
   r->lease = &lease;
   r->place = request_place::pending;
@@ -161,6 +165,28 @@ void pool_core::submit_operation(pg_lease name, request_ref r) {
   if (r->deadline != time_point::max())
     arm(r, r->deadline);
   next_operation(lease);
+}
+
+void pool_core::refuse_operation(pool_lease& lease, request_ref r, caf::error reason) {
+  deliver(*r, std::move(reason));
+  r->refused = true;
+  // Of several in a row one mark is enough, so their number is bounded, too.
+  if (!lease.pending.empty() && lease.pending.back().refused) {
+    if (r->kind == request_kind::begin)
+      lease.pending.back().kind = request_kind::begin;
+    return recycle(fresh_, r);
+  }
+  r->lease = &lease;
+  r->place = request_place::pending;
+  lease.pending.splice(lease.pending.end(), fresh_, r);
+  next_operation(lease);
+}
+
+void pool_core::spoil(pool_lease& lease, request_kind kind) {
+  // Without a transaction there is nothing to spoil, but a BEGIN that is missing makes
+  // single statements of those behind it.
+  if (kind == request_kind::begin || lease.slot->conn->status() != transaction_status::idle)
+    lease.spoilt = true;
 }
 
 caf::error pool_core::unknown_lease(pg_lease name) const {
@@ -182,6 +208,11 @@ void pool_core::next_operation(pool_lease& lease) {
   while (!s.busy && !s.abandoned && !lease.pending.empty() &&
          s.conn->status() != transaction_status::unknown) {
     auto r = lease.pending.begin();
+    if (r->refused) {
+      spoil(lease, r->kind);
+      recycle(lease.pending, r);
+      continue;
+    }
     if (r->kind == request_kind::release)
       return end_lease(lease, lease.pending);
     start_operation(s, lease.pending, r);
@@ -194,6 +225,8 @@ void pool_core::start_operation(pool_slot& s, request_list& from, request_ref r)
   auto refuse = [&](const char* what) {
     answer(from, r, fail(errc::invalid_argument, what, {lease_field(s.lease->name)}));
   };
+  if (s.lease->spoilt && !r->returns && !leave_spoilt(s, from, r))
+    return;
   switch (r->kind) {
   case request_kind::begin:
     if (status != transaction_status::idle)
@@ -204,8 +237,10 @@ void pool_core::start_operation(pool_slot& s, request_list& from, request_ref r)
       return refuse("commit: no transaction is open on the lease");
     break;
   case request_kind::rollback:
-    if (status == transaction_status::idle)
+    if (status == transaction_status::idle) {
+      s.lease->spoilt = false;
       return answer(from, r, {});
+    }
     break;
   case request_kind::batch:
     if (r->batch.empty())
@@ -221,6 +256,27 @@ void pool_core::start_operation(pool_slot& s, request_list& from, request_ref r)
   auto& first = r->kind == request_kind::batch ? r->batch.front() : r->statement;
   s.last_sql.assign(shorten_sql(first.sql));
   run(s, from, r);
+}
+
+bool pool_core::leave_spoilt(pool_slot& s, request_list& from, request_ref r) {
+  auto& lease = *s.lease;
+  auto open = s.conn->status() != transaction_status::idle;
+  // As in PostgreSQL, a commit ends a transaction that has failed.
+  if (r->kind == request_kind::commit) {
+    r->sent_in = transaction_status::failed;
+    r->statement.sql = "ROLLBACK";
+    if (open)
+      return true;
+    lease.spoilt = false;
+  }
+  answer(from, r,
+         fail(errc::query_failed,
+              error_detail{"a request before this one was part of the transaction and was not run: "
+                           "nothing is done until it is rolled back",
+                           std::nullopt,
+                           "25P02",
+                           {lease_field(lease.name)}}));
+  return false;
 }
 
 void pool_core::track_transaction(pool_slot& s, slot_transaction begun) {
@@ -245,10 +301,15 @@ void pool_core::operation_done(pool_slot& s, caf::expected<pg_result> result) {
   track_transaction(s, r->kind != request_kind::begin ? slot_transaction::typed_by_user
                        : r->read_only                 ? slot_transaction::begun_read_only
                                                       : slot_transaction::begun);
+  if (result && (r->returns || s.conn->status() == transaction_status::idle))
+    s.lease->spoilt = false;
   if (!result) {
     if (retry_stale_plan(s, result.error()))
       return;
     check_role(s, result.error(), before);
+    // Whatever fails on the server fails its transaction: it has not seen this one.
+    if (s.conn->status() != transaction_status::failed)
+      spoil(*s.lease, r->kind);
     answer(s.running, r, std::move(result.error()));
   } else if (r->sent_in == transaction_status::failed &&
              (r->kind == request_kind::commit || commits(r->statement.sql))) {

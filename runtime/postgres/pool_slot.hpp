@@ -57,6 +57,11 @@ struct pool_request {
   request_place place = request_place::waiting;
   bool allow_nested = false;
   bool read_only = false;
+  /// Leads out of a transaction that has failed: ROLLBACK, with or without TO.
+  bool returns = false;
+  /// Refused before it was sent. On a lease it keeps its place until its turn: whether
+  /// it was part of a transaction shows only then.
+  bool refused = false;
   /// It failed once because of a stale plan.
   bool reprepared = false;
   /// Where the session stood when it was sent.
@@ -164,6 +169,9 @@ struct pool_lease {
   /// A `release` has arrived.
   bool closing = false;
   bool leaking = false;
+  /// Part of a transaction was not run, and the server does not know: as in one that
+  /// has failed, nothing may follow but the way back.
+  bool spoilt = false;
   request_list pending;
   timer_queue::timer_id leak_timer;
   /// Why there is no connection any more.

@@ -136,10 +136,10 @@ void pool_core::on_deadline(request_ref r) {
                        std::move(more)));
   }
   case request_place::pending:
-    return answer(r->lease->pending, r,
-                  fail(errc::deadline_exceeded,
-                       "the deadline passed while other requests ran on the lease",
-                       {lease_field(r->lease->name)}));
+    r->refused = true;
+    return deliver(*r, fail(errc::deadline_exceeded,
+                            "the deadline passed while other requests ran on the lease",
+                            {lease_field(r->lease->name)}));
   case request_place::running:
     return abandon(*r->slot, fail(errc::deadline_exceeded,
                                   r->deadline != time_point::max()
@@ -152,24 +152,27 @@ void pool_core::on_deadline(request_ref r) {
 // -- answers ------------------------------------------------------------------------
 
 void pool_core::answer(request_list& from, request_ref r, caf::error reason) {
-  auto token = r->token;
-  auto kind = r->kind;
-  if (reason && kind != request_kind::probe) {
+  if (!r->refused)
+    deliver(*r, std::move(reason));
+  recycle(from, r);
+}
+
+void pool_core::deliver(const pool_request& r, caf::error reason) {
+  if (reason && r.kind != request_kind::probe) {
     count_error(reason);
     if (depends_on_situation(reason))
       reason = with_situation(reason, situation());
   }
-  recycle(from, r);
-  switch (kind) {
+  switch (r.kind) {
   case request_kind::execute:
   case request_kind::statement:
-    return client_.on_result(token, std::move(reason));
+    return client_.on_result(r.token, std::move(reason));
   case request_kind::batch:
-    return client_.on_results(token, std::move(reason));
+    return client_.on_results(r.token, std::move(reason));
   case request_kind::checkout:
-    return client_.on_lease(token, std::move(reason));
+    return client_.on_lease(r.token, std::move(reason));
   default:
-    return client_.on_done(token, std::move(reason));
+    return client_.on_done(r.token, std::move(reason));
   }
 }
 

@@ -177,10 +177,16 @@ bool commits(std::string_view sql) noexcept {
 }
 
 bool controls_transaction(std::string_view sql) noexcept {
-  static constexpr std::array<std::string_view, 6> commands{"begin", "start",     "rollback",
-                                                            "abort", "savepoint", "release"};
+  static constexpr std::array<std::string_view, 4> commands{"begin", "start", "savepoint",
+                                                            "release"};
   auto pos = skip_blank(sql, 0, ";");
-  return one_of(take_word(sql, pos), commands) || commits(sql);
+  return one_of(take_word(sql, pos), commands) || commits(sql) || rolls_back(sql);
+}
+
+bool rolls_back(std::string_view sql) noexcept {
+  auto pos = skip_blank(sql, 0, ";");
+  auto command = take_word(sql, pos);
+  return same(command, "rollback") || same(command, "abort");
 }
 
 bool tag_touches_session(std::string_view tag) noexcept {

@@ -34,6 +34,9 @@ bool commits(std::string_view sql) noexcept;
 /// ROLLBACK, SAVEPOINT and their like.
 bool controls_transaction(std::string_view sql) noexcept;
 
+/// True for ROLLBACK and ABORT, also to a savepoint.
+bool rolls_back(std::string_view sql) noexcept;
+
 /// True if the tag says that the server has dropped prepared statements itself.
 bool tag_drops_statements(std::string_view tag) noexcept;
 

@@ -2,8 +2,6 @@
 
 #include "dbs/runtime/http/internal/session.hpp"
 
-#include <vector>
-
 namespace dbs::http_internal {
 
 namespace {
@@ -59,12 +57,21 @@ void core::remove(session& which) {
 void core::drain(std::function<void()> on_drained) {
   draining = true;
   on_drained_ = std::move(on_drained);
-  std::vector<std::shared_ptr<session>> copy;
-  for (auto& [key, value] : sessions_)
-    copy.push_back(value);
-  for (auto& x : copy)
+  for (auto& x : all_sessions())
     x->drain();
   check_drained();
+}
+
+void core::answer_unfinished() {
+  for (auto& x : all_sessions())
+    x->answer_unfinished();
+}
+
+std::vector<std::shared_ptr<session>> core::all_sessions() const {
+  std::vector<std::shared_ptr<session>> result;
+  for (auto& [key, value] : sessions_)
+    result.push_back(value);
+  return result;
 }
 
 void core::check_drained() {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace dbs::http_internal {
 
@@ -47,6 +48,8 @@ public:
 
   void drain(std::function<void()> on_drained);
 
+  void answer_unfinished();
+
   void close();
 
   boost::asio::io_context& io;
@@ -72,6 +75,9 @@ private:
   bool is_full(bool over_unix_socket) const noexcept;
 
   void check_drained();
+
+  /// To be called one by one: each may end.
+  std::vector<std::shared_ptr<session>> all_sessions() const;
 
   /// After `close`: what the user's functions hold goes as soon as none of them is
   /// running.

@@ -72,6 +72,16 @@ void session::drain() {
     finish();
 }
 
+void session::answer_unfinished() {
+  if (phase_ != phase::handling)
+    return;
+  ++serial_;
+  write(http_error(503, "draining",
+                   "the node shuts down; what the request asked for may have "
+                   "been done"),
+        false);
+}
+
 void session::close() {
   phase_ = phase::closed;
   core_->timers.cancel(timer_);

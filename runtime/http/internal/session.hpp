@@ -33,6 +33,9 @@ public:
   /// Closes if no request is under way.
   void drain();
 
+  /// If a request is being handled, answers it with 503.
+  void answer_unfinished();
+
   /// Closes without telling the core.
   void close();
 

@@ -3,6 +3,8 @@
 #include "dbs/messages/error_detail.hpp"
 
 #include <libpq-fe.h>
+#include <pwd.h>
+#include <unistd.h>
 
 #include <boost/asio/ip/address.hpp>
 
@@ -10,6 +12,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
 #include <memory>
 #include <set>
@@ -47,17 +50,48 @@ bool is_reserved(std::string_view name) {
   return std::find(reserved.begin(), reserved.end(), name) != reserved.end();
 }
 
+/// What libpq would otherwise look up by itself, behind PGUSER.
+std::string name_of_process_user() {
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, 4096> buffer{};
+  if (::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 &&
+      found != nullptr)
+    return entry.pw_name;
+  return {};
+}
+
+bool is_set(const char* variable) {
+  auto* value = std::getenv(variable);
+  return value != nullptr && *value != '\0';
+}
+
+/// Variables that would choose another server, and that no keyword keeps libpq from
+/// reading.
+caf::error environment_problem(const database_target& target) {
+  if (is_set("PGSERVICE"))
+    return fail(errc::config_invalid,
+                "PGSERVICE is set in the environment; the server is chosen by database.url alone");
+  if (is_set("PGHOSTADDR"))
+    for (auto& server : target.hosts)
+      if (is_socket_path(server.host))
+        return fail(errc::config_invalid,
+                    "PGHOSTADDR is set in the environment: it would replace the socket " +
+                        endpoint_name(server));
+  return {};
+}
+
 } // namespace
 
 connect_keywords::connect_keywords(const database_settings& settings, caf::error& problem) {
   auto& target = settings.target;
-  auto add = [this](const char* name, const std::string& value) {
-    if (!value.empty())
-      pairs_.emplace_back(name, value);
-  };
-  add("user", target.user);
-  add("password", target.password.reveal());
-  add("dbname", target.dbname);
+  problem = environment_problem(target);
+  // Explicit, lest the environment of the process sets them behind our back.
+  auto user = target.user.empty() ? name_of_process_user() : target.user;
+  pairs_.emplace_back("user", user);
+  pairs_.emplace_back("dbname", target.dbname.empty() ? user : target.dbname);
+  if (!target.password.empty())
+    pairs_.emplace_back("password", target.password.reveal());
   for (auto& [name, value] : target.parameters) {
     if (name == "target_session_attrs") {
       if (auto role = parse_session_role(value))
@@ -75,7 +109,6 @@ connect_keywords::connect_keywords(const database_settings& settings, caf::error
       pairs_.emplace_back(name, value);
     }
   }
-  // Explicit, lest the environment of the process sets it behind our back.
   pairs_.emplace_back("target_session_attrs", "any");
   pairs_.emplace_back("client_encoding", "UTF8");
   set_default("application_name", "dbs");
@@ -117,7 +150,7 @@ std::string endpoint_name(const host_port& server) {
 }
 
 bool needs_no_lookup(const std::string& host) {
-  if (host.empty() || host[0] == '/' || host[0] == '@')
+  if (is_socket_path(host))
     return true;
   boost::system::error_code ec;
   boost::asio::ip::make_address(host, ec);

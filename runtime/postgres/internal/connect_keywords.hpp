@@ -22,6 +22,12 @@ inline constexpr std::string_view forced_options =
     "-c datestyle=ISO -c bytea_output=hex -c extra_float_digits=1 "
     "-c client_connection_check_interval=1s";
 
+/// True for the directory of a Unix socket, and for none, which stands for the default
+/// one.
+inline bool is_socket_path(const std::string& host) noexcept {
+  return host.empty() || host[0] == '/' || host[0] == '@';
+}
+
 /// Everything but the address: what the settings say, and our defaults. The value
 /// of the password is in it, so it is never printed.
 class connect_keywords {
@@ -45,8 +51,10 @@ public:
     auto port = std::to_string(server.port);
     add("host", server.host);
     add("port", port);
-    if (!address.empty())
-      add("hostaddr", address);
+    // Given even for a host that needs no look-up, lest PGHOSTADDR replaces it.
+    auto& numeric = address.empty() && !is_socket_path(server.host) ? server.host : address;
+    if (!numeric.empty())
+      add("hostaddr", numeric);
     for (auto& [name, value] : pairs_)
       add(name.c_str(), value);
     names.push_back(nullptr);

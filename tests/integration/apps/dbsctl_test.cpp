@@ -157,6 +157,33 @@ TEST_CASE_METHOD(embedded_node, "exit code 4: the node refuses") {
   CHECK(unknown.says("../v1/tree?x=%00"));
 }
 
+TEST_CASE_METHOD(embedded_node, "exit code 4: a request that is far too large is refused, too") {
+  start_and_wait();
+  std::string many = "sql 'select 1'";
+  for (int i = 0; i < 10; ++i)
+    many += " $(head -c 100000 /dev/zero | tr '\\0' x)";
+  auto refused = ctl(many);
+  CHECK(refused.exit_code == 4);
+  CHECK(refused.says("payload_too_large"));
+}
+
+TEST_CASE_METHOD(empty_place, "exit code 5: what was sent and is not answered may have happened") {
+  impostor silent{socket, ""};
+  auto sql = ctl("--timeout-ms 200 sql 'insert into t values (1)'");
+  CHECK(sql.exit_code == 5);
+  CHECK(sql.says("in_doubt"));
+  CHECK(ctl("--timeout-ms 200 pool resize 3").exit_code == 5);
+  // to look changes nothing
+  CHECK(ctl("--timeout-ms 200 stats pool").exit_code == 3);
+}
+
+TEST_CASE_METHOD(embedded_node, "exit code 1: the output cannot be written") {
+  start_and_wait();
+  auto lost = ctl("--json stats pool > /dev/full");
+  CHECK(lost.exit_code == 1);
+  CHECK(lost.says("cannot write the output"));
+}
+
 TEST_CASE_METHOD(empty_place, "wait keeps to its time though nobody answers") {
   impostor silent{socket, ""};
   auto began = std::chrono::steady_clock::now();

@@ -230,7 +230,8 @@ TEST_CASE("errors are in the log file, where grep finds them") {
          "--set", "http.socket=" + socket},
         {"DATABASE_URL=postgresql://u:S3cret@127.0.0.1:1/d", "REDIS_URL=redis://127.0.0.1:1"}};
     REQUIRE(testing::eventually(
-        [&] { return has(testing::read_file(file), "initialization failed"); }, 30s));
+        [&] { return has(testing::read_file(file), "initialization failed: postgres_pool: "); },
+        30s));
     auto found = run("grep -i error " + file + " | tail -10");
     INFO(found.output);
     CHECK(found.exit_code == 0);

@@ -43,7 +43,8 @@ bool is_free(uint16_t port) {
 TEST_CASE("a development node is healthy, and all its children are up") {
   auto& n = shared_node();
   CHECK(n.json("health")["overall"]["status"] == "healthy");
-  for (auto& child : n.json("tree")["children"])
+  auto tree = n.json("tree");
+  for (auto& child : tree["children"])
     CHECK(child["state"] == "up");
 }
 

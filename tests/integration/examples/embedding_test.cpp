@@ -26,8 +26,6 @@ outcome run_example(std::vector<std::string> variables) {
   testing::temporary_directory directory{"embedding"};
   auto output = directory.path() / "output";
   variables.insert(variables.begin(), "--ignore-environment");
-  variables.push_back("DBS_HTTP_PORT=0");
-  variables.push_back("DBS_HTTP_SOCKET=" + (directory.path() / "node.sock").string());
   variables.push_back(std::string{DBS_BIN_DIR} + "/example_embedding");
   testing::process program{
       {.program = "/usr/bin/env", .arguments = std::move(variables), .output = output}};

@@ -128,7 +128,7 @@ TEST_CASE_METHOD(http_fixture, "draining lets a running request end") {
   CHECK(drained.get());
 }
 
-TEST_CASE_METHOD(http_fixture, "draining ends at its deadline, whoever is still there") {
+TEST_CASE_METHOD(http_fixture, "draining ends at its deadline, and nobody goes without an answer") {
   start_well();
   auto busy = over_unix();
   busy.send(post("/v1/sql", R"x({"sql": "select pg_sleep(60)", "timeout_ms": 60000})x"));
@@ -136,7 +136,11 @@ TEST_CASE_METHOD(http_fixture, "draining ends at its deadline, whoever is still 
   auto drained = request<void>(http, drain_atom_v, call_context::within(now(), 5s));
   advance(4s);
   CHECK(!drained.answered());
-  advance(1s);
+  advance(800ms);
+  auto got = answer_of(busy);
+  CHECK(got.status == 503);
+  CHECK(got.body.find("draining") != std::string::npos);
+  advance(200ms);
   CHECK(drained.get());
 }
 

@@ -174,6 +174,16 @@ TEST_CASE_METHOD(fixture, "a factory that throws counts as a crash and is tried 
   CHECK(info("postgres_pool").state == child_state::up);
 }
 
+TEST_CASE_METHOD(fixture, "a factory that keeps throwing does not hold up who depends on it") {
+  child("postgres_pool");
+  specs.back().spawn = []() -> manager_control_actor { throw std::runtime_error("no loop"); };
+  child("health", {"postgres_pool"});
+  start();
+  CHECK(info("health").state == child_state::waiting);
+  advance(2s);
+  CHECK(info("health").state == child_state::up);
+}
+
 TEST_CASE_METHOD(fixture, "requests stashed during a backoff are answered by their deadline") {
   child("postgres_pool");
   start();

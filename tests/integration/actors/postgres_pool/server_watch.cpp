@@ -40,8 +40,9 @@ std::chrono::microseconds server_watch::mean_interval() const {
 
 void server_watch::run() {
   try {
+    // Nobody else is connected; those that log in have no name yet.
     session_->execute("prepare sample as select count(*) from pg_stat_activity "
-                      "where application_name = 'dbs'");
+                      "where backend_type = 'client backend' and pid <> pg_backend_pid()");
     for (std::unique_lock guard{mutex_}; !stopping_;
          wake_.wait_for(guard, 1ms, [this] { return stopping_; })) {
       guard.unlock();

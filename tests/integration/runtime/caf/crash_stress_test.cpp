@@ -1,6 +1,7 @@
 // Managers that die all the time under load, on real threads.
 #include "dbs/runtime/caf/front.hpp"
 #include "dbs/runtime/caf/loop_entry.hpp"
+#include "dbs/runtime/caf/program_config.hpp"
 
 #include "actor/runtime/caf/probe_actor.hpp"
 
@@ -163,8 +164,8 @@ void ask(testing::answer_counter& asker, const probe_actor& service, const std::
 } // namespace
 
 TEST_CASE("every request is answered exactly once while managers die a thousand times") {
-  caf::actor_system_config config;
-  config.set("caf.scheduler.policy", "sharing");
+  program_config config;
+  config.set("caf.scheduler.max-threads", 4);
   caf::actor_system system{config};
   restarter manager{system};
   // given callers that never pause

@@ -1,6 +1,7 @@
 // Which thread runs what: needs real threads, so it is no test on virtual time.
 #include "dbs/runtime/caf/front.hpp"
 #include "dbs/runtime/caf/loop_actor.hpp"
+#include "dbs/runtime/caf/program_config.hpp"
 
 #include "actor/runtime/caf/probe_actor.hpp"
 
@@ -14,6 +15,8 @@
 
 #include <atomic>
 #include <future>
+#include <memory>
+#include <string_view>
 
 using namespace dbs;
 using namespace dbs::tests;
@@ -63,8 +66,8 @@ void client(caf::event_based_actor* self, event_loop* loop, probe_actor service,
 
 /// An actor system, a loop and a probe behind a front.
 struct scene {
-  explicit scene(const char* policy)
-      : system(config.set("caf.scheduler.policy", policy)), door(front::make(system, "probe")),
+  explicit scene(std::string_view policy)
+      : config(make_config(policy)), system(*config), door(front::make(system, "probe")),
         service(caf::actor_cast<probe_actor>(door)) {}
 
   ~scene() {
@@ -99,7 +102,15 @@ struct scene {
     ran.get_future().wait();
   }
 
-  caf::actor_system_config config;
+  static std::unique_ptr<caf::actor_system_config> make_config(std::string_view policy) {
+    if (policy == "ours")
+      return std::make_unique<program_config>();
+    auto result = std::make_unique<caf::actor_system_config>();
+    result->set("caf.scheduler.policy", std::string{policy});
+    return result;
+  }
+
+  std::unique_ptr<caf::actor_system_config> config;
   caf::actor_system system;
   event_loop loop{system, "probe"};
   caf::strong_actor_ptr door;
@@ -108,7 +119,8 @@ struct scene {
   outcome out;
 };
 
-constexpr const char* policies[] = {"sharing", "stealing"};
+/// What CAF has, and what our own programs run with.
+constexpr const char* policies[] = {"sharing", "stealing", "ours"};
 
 } // namespace
 

@@ -8,6 +8,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <cstdlib>
+
 #include <algorithm>
 #include <map>
 #include <string>
@@ -84,20 +86,37 @@ TEST_CASE("a server that does not tell its role fits only those who do not care"
 
 namespace {
 
-std::map<std::string, std::string> keywords_of(const database_settings& cfg, caf::error& problem) {
+std::map<std::string, std::string> keywords_of(const database_settings& cfg, caf::error& problem,
+                                               const std::string& host = "db.example",
+                                               const std::string& address = "10.0.0.1") {
   std::map<std::string, std::string> result;
   connect_keywords keywords{cfg, problem};
-  keywords.with_address({"db.example", 5433}, "10.0.0.1",
-                        [&](const char** names, const char** values) {
-                          for (; *names != nullptr; ++names, ++values) {
-                            INFO(*names);
-                            CHECK(result.emplace(*names, *values).second); // none is given twice
-                          }
-                        });
+  keywords.with_address({host, 5433}, address, [&](const char** names, const char** values) {
+    for (; *names != nullptr; ++names, ++values) {
+      INFO(*names);
+      CHECK(result.emplace(*names, *values).second); // none is given twice
+    }
+  });
   return result;
 }
 
 } // namespace
+
+TEST_CASE("the environment cannot replace the address") {
+  database_settings cfg;
+  caf::error problem;
+  CHECK(keywords_of(cfg, problem).at("hostaddr") == "10.0.0.1");
+  CHECK(keywords_of(cfg, problem, "127.0.0.1", "").at("hostaddr") == "127.0.0.1");
+  CHECK_FALSE(keywords_of(cfg, problem, "/run/postgresql", "").contains("hostaddr"));
+  CHECK_FALSE(problem);
+  // libpq would take it for a socket, too, and there is no way to tell it not to
+  cfg.target.hosts = {{"/run/postgresql", 5433}};
+  ::setenv("PGHOSTADDR", "10.0.0.2", 1);
+  keywords_of(cfg, problem, "/run/postgresql", "");
+  ::unsetenv("PGHOSTADDR");
+  CHECK(problem == errc::config_invalid);
+  CHECK(detail(problem).what.find("PGHOSTADDR") != std::string::npos);
+}
 
 TEST_CASE("libpq gets the settings as keywords, with our defaults behind them") {
   database_settings cfg;

@@ -115,6 +115,12 @@ public:
     observer_.on_result(*this, std::move(reason));
   }
 
+  /// The connection itself refuses the statement, which the server does not see.
+  void refuse_running(caf::error reason) {
+    take();
+    observer_.on_result(*this, std::move(reason));
+  }
+
   /// The server reports an error and closes the connection right behind it.
   void fail_and_close(caf::error reason) {
     demand(std::exchange(open, false), "kill twice");
