@@ -169,7 +169,7 @@ void pool_core::submit_operation(pg_lease name, request_ref r, caf::error proble
 
 void pool_core::refuse_operation(pool_lease& lease, request_ref r, caf::error reason) {
   deliver(*r, std::move(reason));
-  r->refused = true;
+  r->mark_refused();
   // Of several in a row one mark is enough, so their number is bounded, too.
   if (!lease.pending.empty() && lease.pending.back().refused) {
     if (r->kind == request_kind::begin)

@@ -85,6 +85,13 @@ struct pool_request {
   timer_queue::timer_id timer;
   pool_slot* slot = nullptr;
   pool_lease* lease = nullptr;
+
+  /// What is left of a refused request is its place.
+  void mark_refused() {
+    refused = true;
+    statement = {};
+    batch = {};
+  }
 };
 
 using request_list = std::list<pool_request>;

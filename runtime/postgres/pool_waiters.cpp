@@ -136,7 +136,7 @@ void pool_core::on_deadline(request_ref r) {
                        std::move(more)));
   }
   case request_place::pending:
-    r->refused = true;
+    r->mark_refused();
     return deliver(*r, fail(errc::deadline_exceeded,
                             "the deadline passed while other requests ran on the lease",
                             {lease_field(r->lease->name)}));
