@@ -190,8 +190,9 @@ std::vector<pinned> table() {
       pin(ping_atom_v, ""),
       pin(refresh_atom_v, ""),
       pin(restart_atom_v, ""),
-      pin(pg_batch{{7}, {make_statement("select $1", 1)}}, "?"),
-      pin(std::vector<pg_result>{pg_result{}}, "?"),
+      pin(pg_batch{{7}, {make_statement("select $1", 1)}},
+          "0000000000000007010973656c65637420243102310001000000000001"),
+      pin(std::vector<pg_result>{pg_result{}}, "0100"),
   };
 }
 

@@ -30,6 +30,9 @@ postgres_pool_actor::behavior_type silent_pool(postgres_pool_actor::pointer self
       [](execute_atom, const call_context&, const pg_lease_statement&) {
         return never<pg_result>();
       },
+      [](execute_atom, const call_context&, const pg_batch&) {
+        return never<std::vector<pg_result>>();
+      },
       [=](checkout_atom, const call_context&, const pg_checkout&) {
         owner->set_value(self->current_sender());
         return never<pg_lease>();

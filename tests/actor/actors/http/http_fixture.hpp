@@ -78,6 +78,10 @@ struct scripted_pool_state {
         [](execute_atom, const call_context&, const pg_lease_statement&) -> caf::result<pg_result> {
           return fail(errc::invalid_argument, "not in this script");
         },
+        [](execute_atom, const call_context&,
+           const pg_batch&) -> caf::result<std::vector<pg_result>> {
+          return fail(errc::invalid_argument, "not in this script");
+        },
         [](checkout_atom, const call_context&, const pg_checkout&) -> caf::result<pg_lease> {
           return fail(errc::invalid_argument, "not in this script");
         },
