@@ -1,5 +1,7 @@
 #include "integration/runtime/postgres/connection_scene.hpp"
 
+#include "dbs/testing/eventually.hpp"
+
 using namespace dbs;
 using namespace dbs::testing;
 using postgres::transaction_status;
