@@ -2,6 +2,7 @@
 #include "unit/config/loading.hpp"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -162,6 +163,35 @@ TEST_CASE("an argument of the URL must be in the range of its setting") {
   CHECK(has(what,
             "database.connect_timeout (DBS_DATABASE_CONNECT_TIMEOUT): \"9999s\" from argument "
             "of database.url is out"));
+}
+
+TEST_CASE("an argument of the URL must be in its range even if it is overridden") {
+  for (auto [argument, variable, value] :
+       {std::array{"timeout=100h", "DBS_DATABASE_CONNECT_TIMEOUT", "5s"},
+        std::array{"command_timeout=100h", "DBS_DATABASE_STATEMENT_TIMEOUT", "5s"},
+        std::array{"statement_cache_size=999999", "DBS_DATABASE_STATEMENT_CACHE", "1"}}) {
+    auto url = std::string{"postgresql://db/app?"} + argument;
+    auto sources = with_targets();
+    sources.environment["DATABASE_URL"] = url;
+    sources.environment[variable] = value;
+    auto info = refusal(sources);
+    INFO(info.what);
+    CHECK(info.fields.size() == 1);
+    CHECK(has(info.what, "from argument of database.url is out of range"));
+    // and if the whole URL is overridden
+    sources = with_targets();
+    temporary_file file{"[database]\nurl = '" + url + "'\n"};
+    sources.file = file.path();
+    CHECK(has(refusal(sources).what, "from argument of database.url is out of range"));
+  }
+}
+
+TEST_CASE("all that is wrong with a URL is in its line") {
+  auto what = refusal_of("DATABASE_URL", "postgresql://u:p@h,,g:0/d?foo=1&bar=2&sslmode=zzz");
+  for (auto part :
+       {"argument 'foo' is unknown; allowed: application_name", "'bar' is unknown",
+        "'sslmode' must be one of", "host number 2 is empty", "the port of host number 3"})
+    CHECK(has(what, part));
 }
 
 // -- secrets -----------------------------------------------------------------------
