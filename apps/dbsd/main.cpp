@@ -9,11 +9,11 @@
 #include "what_next.hpp"
 
 #include "dbs/actors/services.hpp"
+#include "dbs/config/file_access.hpp"
 #include "dbs/config/load.hpp"
 #include "dbs/messages/error_detail.hpp"
 #include "dbs/messages/init.hpp"
 #include "dbs/runtime/caf/program_config.hpp"
-#include "dbs/runtime/observe/log.hpp"
 
 #include <CLI/CLI.hpp>
 #include <caf/actor_system.hpp>
@@ -108,9 +108,8 @@ int run_node(command_line& what, const dbs::termination& end) {
   if (what.demo && database_origin.source != dbs::setting_source::builtin)
     return refuse_demo(database_origin);
   if (what.check_config) {
-    // Whether a file can be written is not to be seen in its name.
-    if (auto log = dbs::observe::logger::make(configuration->values.log); !log)
-      return refuse(log.error());
+    if (auto problem = dbs::check_file_access(*configuration))
+      return refuse(problem);
     fmt::print("the configuration is valid\n");
     return 0;
   }

@@ -31,6 +31,9 @@ namespace {
 /// Without what the shell of these tests may have.
 const std::string clean = "env -u DATABASE_URL -u REDIS_URL ";
 
+/// With servers that nobody looks for.
+const std::string with_targets = "env DATABASE_URL=postgresql://h/d REDIS_URL=redis://h ";
+
 /// A dbsd whose temporary directories are all in one place.
 class dbsd_process {
 public:
@@ -244,13 +247,24 @@ TEST_CASE("errors are in the log file, where grep finds them") {
 }
 
 TEST_CASE("a log file that cannot be written is wrong configuration") {
-  auto dbsd = clean + "DATABASE_URL=postgresql://h/d REDIS_URL=redis://h " + bin +
-              "/dbsd --set log.file=/proc/nowhere/dbs.log";
   for (std::string more : {"", " --check-config"}) {
-    auto refused = run(dbsd + more);
+    auto refused = run(with_targets + bin + "/dbsd --set log.file=/dev/null/dbs.log" + more);
     INFO(refused.output);
     CHECK(refused.exit_code == 2);
     CHECK(has(refused.output, "log.file (DBS_LOG_FILE)"));
-    CHECK(has(refused.output, "/proc/nowhere/dbs.log"));
+    CHECK(has(refused.output, "/dev/null/dbs.log"));
   }
+}
+
+TEST_CASE("checking the configuration makes no file, and looks at those that are named") {
+  testing::temporary_directory directory{"check"};
+  auto name = directory.path().string();
+  auto check = with_targets + bin + "/dbsd --check-config --set log.file=" + name + "/a/dbs.log";
+  auto good = run(check);
+  INFO(good.output);
+  CHECK(good.exit_code == 0);
+  CHECK(fs::is_empty(directory.path()));
+  auto bad = run(check + " --set redis.ca_file=" + name + "/ca.pem");
+  CHECK(bad.exit_code == 2);
+  CHECK(has(bad.output, "redis.ca_file (DBS_REDIS_CA_FILE)"));
 }
