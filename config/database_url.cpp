@@ -53,51 +53,55 @@ caf::error take_port(std::optional<std::string_view> text, size_t index, host_en
   return entry.port ? caf::error{} : bad_port(host_name(index));
 }
 
-/// Reads the hosts of the authority, in which %XX is still there.
-caf::expected<host_entries> parse_authority_hosts(std::string_view text) {
-  host_entries result;
-  for (auto part : internal::split(text, ',')) {
-    auto index = result.size();
-    auto parts = internal::split_host(part);
-    if (!parts)
-      return bad_url(host_name(index) + " has unbalanced brackets, or text behind them");
-    auto host = internal::percent_decode(parts->host);
-    if (!host)
-      return bad_url(host_name(index) + " has a broken %XX escape");
-    if (part.front() == '[' && !internal::is_ipv6(*host))
-      return bad_url(host_name(index) + " is not an IPv6 address, although it is in brackets");
-    host_entry entry{std::move(*host), std::nullopt};
-    if (auto problem = take_port(parts->port, index, entry))
-      return problem;
-    if (auto problem = check_host(entry.host, index))
-      return problem;
-    result.push_back(std::move(entry));
-  }
-  return result;
+caf::error bad_brackets(size_t index) {
+  return bad_url(host_name(index) + " has unbalanced brackets, or text behind them");
 }
 
-/// Reads the decoded values of the arguments called host.
-caf::expected<host_entries> parse_argument_hosts(const std::vector<std::string>& values) {
+/// Reads one host of the authority, in which %XX is still there.
+caf::error take_authority_host(std::string_view text, size_t index, host_entry& entry) {
+  auto parts = internal::split_host(text);
+  if (!parts)
+    return bad_brackets(index);
+  auto host = internal::percent_decode(parts->host);
+  if (!host)
+    return bad_url(host_name(index) + " has a broken %XX escape");
+  if (text.starts_with('[') && !internal::is_ipv6(*host))
+    return bad_url(host_name(index) + " is not an IPv6 address, although it is in brackets");
+  entry.host = std::move(*host);
+  if (auto problem = take_port(parts->port, index, entry))
+    return problem;
+  return check_host(entry.host, index);
+}
+
+/// Reads one host of an argument called host, which is decoded.
+caf::error take_argument_host(std::string_view text, size_t index, host_entry& entry) {
+  if (text.empty() || text.front() == '/' || internal::is_ipv6(text)) {
+    entry.host = text;
+  } else {
+    auto parts = internal::split_host(text);
+    if (!parts)
+      return bad_brackets(index);
+    entry.host = parts->host;
+    if (auto problem = take_port(parts->port, index, entry))
+      return problem;
+  }
+  return check_host(entry.host, index);
+}
+
+using take_host = caf::error (*)(std::string_view text, size_t index, host_entry& entry);
+
+/// Reads hosts that are separated by commas, and tells all that are wrong.
+caf::expected<host_entries> parse_hosts(const std::vector<std::string>& values, take_host take) {
   host_entries result;
+  internal::url_problems problems;
   for (auto& value : values) {
     for (auto part : internal::split(value, ',')) {
       auto index = result.size();
-      host_entry entry;
-      if (part.empty() || part.front() == '/' || internal::is_ipv6(part)) {
-        entry.host = part;
-      } else {
-        auto parts = internal::split_host(part);
-        if (!parts)
-          return bad_url(host_name(index) + " has unbalanced brackets, or text behind them");
-        entry.host = parts->host;
-        if (auto problem = take_port(parts->port, index, entry))
-          return problem;
-      }
-      if (auto problem = check_host(entry.host, index))
-        return problem;
-      result.push_back(std::move(entry));
+      problems.add(take(part, index, result.emplace_back()));
     }
   }
+  if (auto problem = problems.error())
+    return problem;
   return result;
 }
 
@@ -157,9 +161,9 @@ caf::expected<std::vector<host_port>> resolve_hosts(std::string_view authority,
   if (places.hostaddr)
     entries = parse_addresses(*places.hostaddr);
   else if (!places.hosts.empty())
-    entries = parse_argument_hosts(places.hosts);
+    entries = parse_hosts(places.hosts, &take_argument_host);
   else if (!authority.empty())
-    entries = parse_authority_hosts(authority);
+    entries = parse_hosts({std::string{authority}}, &take_authority_host);
   else
     return bad_url("the host is missing");
   if (!entries)
@@ -199,45 +203,44 @@ caf::expected<database_target> parse_database_url(std::string_view text) {
     return url.error();
   if (!is_sqlalchemy && url->scheme != "postgresql" && url->scheme != "postgres")
     return bad_url("the scheme must be one of postgresql, postgres, postgresql+asyncpg");
+  // From here on the parts are known, and each is judged for itself.
   database_target result;
+  internal::url_problems problems;
   std::string password;
   if (url->user_info) {
     auto info = internal::parse_user_info(*url->user_info);
-    if (!info)
-      return info.error();
-    result.user = std::move(info->user);
-    password = std::move(info->password).value_or("");
+    if (problems.accept(info)) {
+      result.user = std::move(info->user);
+      password = std::move(info->password).value_or("");
+    }
   }
   if (url->path.find('/') != std::string_view::npos)
-    return bad_url("a '/' in the database name is written %2F");
-  auto dbname = internal::percent_decode(url->path);
-  if (!dbname)
-    return bad_url("the database name has a broken %XX escape; a '%' is written %25");
-  result.dbname = std::move(*dbname);
+    problems.add(bad_url("a '/' in the database name is written %2F"));
+  if (auto dbname = internal::percent_decode(url->path))
+    result.dbname = std::move(*dbname);
+  else
+    problems.add(bad_url("the database name has a broken %XX escape; a '%' is written %25"));
 
-  auto arguments = internal::parse_query(url->query, is_sqlalchemy);
-  if (!arguments)
-    return arguments.error();
   internal::database_url_places places;
+  auto arguments = internal::parse_query(url->query, is_sqlalchemy);
+  if (!problems.accept(arguments))
+    return problems.error(); // what is missing elsewhere may stand there
   internal::database_url_reader reader{result, places};
   for (size_t i = 0; i < arguments->size(); ++i) {
     auto& [key, value] = (*arguments)[i];
-    if (auto problem = reader.take(key, value, internal::argument_name(key, i)))
-      return problem;
+    problems.add(reader.take(key, value, internal::argument_name(key, i)));
   }
   reader.finish();
 
-  if (auto problem = reconcile(result.user, places.user, "user"))
-    return problem;
-  if (auto problem = reconcile(password, places.password, "password"))
-    return problem;
-  if (auto problem = reconcile(result.dbname, places.dbname, "database name"))
-    return problem;
+  problems.add(reconcile(result.user, places.user, "user"));
+  problems.add(reconcile(password, places.password, "password"));
+  problems.add(reconcile(result.dbname, places.dbname, "database name"));
   result.password = secret{std::move(password)};
   auto hosts = resolve_hosts(url->hosts, places);
-  if (!hosts)
-    return hosts.error();
-  result.hosts = std::move(*hosts);
+  if (problems.accept(hosts))
+    result.hosts = std::move(*hosts);
+  if (auto problem = problems.error())
+    return problem;
   return result;
 }
 

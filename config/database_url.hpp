@@ -53,7 +53,7 @@ inline constexpr size_t max_url_bytes = 8192;
 inline constexpr size_t max_url_hosts = 32;
 
 /// Reads a URL of the grammar above. The error is `errc::invalid_argument`; its
-/// sentence says what is wrong and what is allowed and quotes nothing of the URL
+/// sentence says all that is wrong and what is allowed and quotes nothing of the URL
 /// but the names of arguments, since a mangled URL may have its password anywhere.
 /// Any thread.
 caf::expected<database_target> parse_database_url(std::string_view text);

@@ -28,7 +28,7 @@ public:
     if (sources_.file)
       read(internal::read_toml_file(*sources_.file));
     read(internal::read_environment(sources_.environment));
-    read(internal::read_flags(sources_.flags));
+    read(internal::read_flags(sources_.mode_flag, sources_.flags));
     if (!sources_.mode.empty())
       candidates_.push_back(
           {find_setting("mode"), sources_.mode, {setting_source::program, {}, 0}});
@@ -73,27 +73,48 @@ private:
   }
 
   void apply(const internal::setting_candidate& candidate) {
-    if (auto problem = assign_setting(*candidate.row, result_.values, candidate.text))
+    if (auto problem = assign_setting(*candidate.row, result_.values, candidate.text)) {
       violate(internal::bad_value(candidate, *problem));
-    else
-      origin(candidate.row->key) = candidate.origin;
+      return;
+    }
+    origin(candidate.row->key) = candidate.origin;
+    if (candidate.row->key == "database.url")
+      judge_url_arguments();
   }
 
-  /// What the URL says about settings that no source names.
-  void apply_url_arguments() {
+  /// What the URL that was applied last says about other settings.
+  std::vector<internal::setting_candidate> url_arguments() const {
+    std::vector<internal::setting_candidate> result;
+    auto add = [&result](std::string_view key, std::string text) {
+      result.push_back(
+          {find_setting(key), std::move(text), {setting_source::url, "database.url", 0}});
+    };
     auto& target = result_.values.database.target;
     if (target.connect_timeout)
-      apply_url_argument("database.connect_timeout", to_duration_text(*target.connect_timeout));
+      add("database.connect_timeout", to_duration_text(*target.connect_timeout));
     if (target.statement_timeout)
-      apply_url_argument("database.statement_timeout", to_duration_text(*target.statement_timeout));
+      add("database.statement_timeout", to_duration_text(*target.statement_timeout));
     if (target.statement_cache)
-      apply_url_argument("database.statement_cache", std::to_string(*target.statement_cache));
+      add("database.statement_cache", std::to_string(*target.statement_cache));
+    return result;
   }
 
-  void apply_url_argument(std::string_view key, std::string text) {
-    if (origin(key).source >= setting_source::url)
-      return;
-    apply({find_setting(key), std::move(text), {setting_source::url, "database.url", 0}});
+  /// The arguments have to be valid even if other sources override them, or the URL.
+  void judge_url_arguments() {
+    for (auto& argument : url_arguments()) {
+      auto scratch = result_.values;
+      if (auto problem = assign_setting(*argument.row, scratch, argument.text))
+        violate(internal::bad_value(argument, *problem));
+    }
+  }
+
+  /// Assigns what no stronger source gave.
+  void apply_url_arguments() {
+    for (auto& argument : url_arguments()) {
+      auto key = argument.row->key;
+      if (origin(key).source < setting_source::url && !is_violated(key))
+        apply(argument);
+    }
   }
 
   void check() {

@@ -4,6 +4,7 @@
 #include "commands.hpp"
 #include "exit_codes.hpp"
 
+#include "dbs/apps/failure_message.hpp"
 #include "dbs/config/duration.hpp"
 #include "dbs/messages/init.hpp"
 
@@ -14,6 +15,7 @@
 #include <cstdio>
 #include <cstring>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -88,7 +90,7 @@ int run(int argc, char** argv) {
 
   auto* config = app.add_subcommand("config", "settings")->require_subcommand(1);
   bool of_node = false;
-  std::string mode;
+  std::optional<std::string> mode;
   std::string file;
   auto* show_config =
       add(*config, "show", "this shell's settings, or a node's; secrets are masked", [&] {
@@ -98,6 +100,7 @@ int run(int argc, char** argv) {
   show_config->add_option("--mode", mode, "preset");
   show_config->add_option("--config", file, "TOML file")->check(CLI::ExistingFile);
 
+  app.failure_message(&failure_message);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -9,11 +9,13 @@
 #include "what_next.hpp"
 
 #include "dbs/actors/services.hpp"
+#include "dbs/apps/failure_message.hpp"
+#include "dbs/config/file_access.hpp"
 #include "dbs/config/load.hpp"
+#include "dbs/config/url_mask.hpp"
 #include "dbs/messages/error_detail.hpp"
 #include "dbs/messages/init.hpp"
 #include "dbs/runtime/caf/program_config.hpp"
-#include "dbs/runtime/observe/log.hpp"
 
 #include <CLI/CLI.hpp>
 #include <caf/actor_system.hpp>
@@ -108,9 +110,8 @@ int run_node(command_line& what, const dbs::termination& end) {
   if (what.demo && database_origin.source != dbs::setting_source::builtin)
     return refuse_demo(database_origin);
   if (what.check_config) {
-    // Whether a file can be written is not to be seen in its name.
-    if (auto log = dbs::observe::logger::make(configuration->values.log); !log)
-      return refuse(log.error());
+    if (auto problem = dbs::check_file_access(*configuration))
+      return refuse(problem);
     fmt::print("the configuration is valid\n");
     return 0;
   }
@@ -146,14 +147,14 @@ int run_node(command_line& what, const dbs::termination& end) {
 int main(int argc, char** argv) {
   command_line what;
   std::string file;
-  std::string mode;
   std::vector<std::string> assignments;
   CLI::App app{"dbsd: a node of DatabaseServices. Every setting can be given as --set KEY=VALUE, "
                "as an environment variable or in a TOML file; docs/configuration.md lists them."};
   app.footer("Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration, 128 + n "
              "when signal n came before the private servers or the demonstration were through.");
   app.add_option("--config", file, "TOML file with settings")->check(CLI::ExistingFile);
-  app.add_option("--mode", mode, "preset: mcp_server, ml_training, admin, async_modern, ha");
+  app.add_option("--mode", what.sources.mode_flag,
+                 "preset: mcp_server, ml_training, admin, async_modern, ha");
   app.add_option("--set", assignments, "a setting, as KEY=VALUE; may be repeated")
       ->allow_extra_args(false);
   auto* development =
@@ -171,6 +172,7 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(int64_t{1}, int64_t{3600}))
       ->capture_default_str();
   app.add_flag("--once", what.once, "end after the figures")->needs(demo);
+  app.failure_message(&dbs::failure_message);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -178,12 +180,11 @@ int main(int argc, char** argv) {
   }
   if (!file.empty())
     what.sources.file = file;
-  if (!mode.empty())
-    what.sources.flags.emplace_back("mode", mode);
   for (auto& x : assignments) {
     auto split = x.find('=');
     if (split == std::string::npos) {
-      complain("--set wants KEY=VALUE, not '" + x + "'", "write --set database.pool_size=10");
+      complain("--set wants KEY=VALUE, not '" + dbs::mask_text(x) + "'",
+               "write --set database.pool_size=10");
       return exit_usage;
     }
     what.sources.flags.emplace_back(x.substr(0, split), x.substr(split + 1));

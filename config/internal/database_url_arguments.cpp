@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <utility>
 
 namespace dbs {
 
@@ -185,6 +186,8 @@ caf::error database_url_reader::take_parameter(std::string_view keyword, const s
     for (auto& x : refused)
       if (x.name == keyword)
         return bad_url(name + " is not supported, leave it out: " + std::string{x.instead});
+    if (std::exchange(listed_, true))
+      return bad_url(name + " is unknown");
     std::string allowed;
     for (auto& argument : database_url_arguments())
       allowed += (allowed.empty() ? "" : ", ") + argument;

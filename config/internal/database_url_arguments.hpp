@@ -45,6 +45,8 @@ private:
   database_target& target_;
   database_url_places& places_;
   std::vector<std::string> seen_;
+  /// Whether a message has the list of all arguments already.
+  bool listed_ = false;
   std::string options_;
 };
 

@@ -27,10 +27,11 @@ setting_violation unknown_variable(const std::string& name) {
   }
   if (hint.empty())
     hint = suggestion(name, known);
-  return {name, name +
-                    ": unknown environment variable; allowed with DBS_: those of "
-                    "docs/configuration.md" +
-                    hint};
+  auto shown = shown_text(name);
+  return {shown, shown +
+                     ": unknown environment variable; allowed with DBS_: those of "
+                     "docs/configuration.md" +
+                     hint};
 }
 
 } // namespace
@@ -51,22 +52,19 @@ source_content read_environment(const std::map<std::string, std::string>& enviro
   return result;
 }
 
-source_content read_flags(const std::vector<std::pair<std::string, std::string>>& flags) {
+source_content read_flags(const std::optional<std::string>& mode,
+                          const std::vector<std::pair<std::string, std::string>>& flags) {
   source_content result;
+  if (mode)
+    result.candidates.push_back({find_setting("mode"), *mode, {setting_source::flag, "--mode", 0}});
   for (auto& [key, value] : flags) {
     auto* row = find_setting(key);
     if (row == nullptr) {
-      std::vector<std::string_view> known;
-      for (auto& x : setting_table())
-        known.push_back(x.key);
-      result.violations.push_back({key, key +
-                                            ": unknown flag; allowed: the keys of "
-                                            "docs/configuration.md" +
-                                            suggestion(key, known)});
+      auto shown = shown_text(key);
+      result.violations.push_back({shown, shown + ": unknown flag" + allowed_keys(key)});
       continue;
     }
-    setting_candidate candidate{
-        row, value, {setting_source::flag, key == "mode" ? "--mode" : "--set " + key, 0}};
+    setting_candidate candidate{row, value, {setting_source::flag, "--set " + key, 0}};
     auto is_same = [row](const setting_candidate& x) { return x.row == row; };
     auto earlier = std::find_if(result.candidates.begin(), result.candidates.end(), is_same);
     if (earlier == result.candidates.end())

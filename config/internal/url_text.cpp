@@ -130,6 +130,15 @@ caf::error bad_url(std::string what) {
   return fail(errc::invalid_argument, std::move(what));
 }
 
+void url_problems::add(const caf::error& problem) {
+  if (problem)
+    sentences_ += (sentences_.empty() ? "" : "; also ") + detail(problem).what;
+}
+
+caf::error url_problems::error() const {
+  return sentences_.empty() ? caf::error{} : bad_url(sentences_);
+}
+
 caf::expected<url_text> split_url(std::string_view text, slash_in_password slashes) {
   if (std::any_of(text.begin(), text.end(), is_control))
     return bad_url("the URL has a control character; write it as %XX");

@@ -92,4 +92,25 @@ std::string argument_name(std::string_view key, size_t index);
 /// `errc::invalid_argument` with a sentence that quotes no part of the URL.
 caf::error bad_url(std::string what);
 
+/// What is wrong with one URL, so that nobody has to mend it step by step.
+class url_problems {
+public:
+  /// Takes what `bad_url` made; an error that is none adds nothing.
+  void add(const caf::error& problem);
+
+  /// True if `what` has a value; otherwise its error is added.
+  template <class T>
+  bool accept(const caf::expected<T>& what) {
+    if (!what)
+      add(what.error());
+    return what.engaged();
+  }
+
+  /// All of them in one sentence; none if there are none.
+  caf::error error() const;
+
+private:
+  std::string sentences_;
+};
+
 } // namespace dbs::internal

@@ -4,6 +4,7 @@
 #include "dbs/runtime/observe/internal/log_line.hpp"
 #include "dbs/runtime/observe/internal/log_writer.hpp"
 #include "dbs/runtime/observe/internal/repeat_limiter.hpp"
+#include "dbs/runtime/observe/mask.hpp"
 
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
@@ -51,6 +52,17 @@ spdlog::sink_ptr make_sink(const log_settings& settings, const logger_options& o
 
 caf::error invalid(const std::string& what) {
   return fail(errc::config_invalid, what);
+}
+
+/// `config_invalid` if the file cannot be written.
+caf::expected<spdlog::sink_ptr> open_sink(const log_settings& settings,
+                                          const logger_options& options) {
+  try {
+    return make_sink(settings, options);
+  } catch (const std::exception& e) {
+    return invalid(mask_urls("log.file (DBS_LOG_FILE) '" + settings.file +
+                             "' cannot be written: " + e.what()));
+  }
 }
 
 } // namespace
@@ -126,13 +138,16 @@ caf::expected<std::unique_ptr<logger>> logger::make(const log_settings& settings
     return invalid("log.max_files is " + std::to_string(settings.max_files) +
                    "; it must be between 1 and 1000");
   auto layout = settings.format == "json" ? internal::log_layout::json : internal::log_layout::text;
+  auto sink = open_sink(settings, options);
+  if (!sink)
+    return std::move(sink.error());
   try {
-    auto ptr = std::make_unique<impl>(options, layout, make_sink(settings, options));
+    auto ptr = std::make_unique<impl>(options, layout, std::move(*sink));
     ptr->level = level;
     return std::unique_ptr<logger>{new logger{std::move(ptr)}};
   } catch (const std::exception& e) {
-    return invalid("log.file (DBS_LOG_FILE) '" + settings.file +
-                   "' cannot be written: " + e.what());
+    return fail(errc::overloaded,
+                std::string{"the thread of the log cannot be started: "} + e.what());
   }
 }
 

@@ -79,7 +79,7 @@ public:
   static constexpr size_t max_line_bytes = 8192;
 
   /// `config_invalid` names the setting that is wrong or the file that cannot be
-  /// written.
+  /// written; `overloaded` if the system has no thread left.
   static caf::expected<std::unique_ptr<logger>> make(const log_settings& settings,
                                                      const logger_options& options = {});
 

@@ -31,6 +31,9 @@ namespace {
 /// Without what the shell of these tests may have.
 const std::string clean = "env -u DATABASE_URL -u REDIS_URL ";
 
+/// With servers that nobody looks for.
+const std::string with_targets = "env DATABASE_URL=postgresql://h/d REDIS_URL=redis://h ";
+
 /// A dbsd whose temporary directories are all in one place.
 class dbsd_process {
 public:
@@ -211,10 +214,15 @@ TEST_CASE("checking the configuration of a development node starts nothing") {
   dbsd_process good{{"--dev", "--check-config"}};
   CHECK(good.exit_code() == 0);
   CHECK(good.output() == "the configuration is valid\n");
-  dbsd_process bad{{"--dev", "--mode", "turbo"}};
-  CHECK(bad.exit_code() == 2);
-  CHECK(has(bad.output(), "\"turbo\" from flag --mode"));
-  CHECK_FALSE(has(bad.output(), "starting"));
+  for (std::string mode : {"turbo", ""}) {
+    dbsd_process bad{{"--dev", "--mode", mode}};
+    CHECK(bad.exit_code() == 2);
+    CHECK(has(bad.output(), "\"" + mode + "\" from flag --mode is unknown"));
+    CHECK_FALSE(has(bad.output(), "starting"));
+  }
+  auto shown = run(clean + bin + "/dbsctl config show --mode ''");
+  CHECK(shown.exit_code != 0);
+  CHECK(has(shown.output, "\"\" from flag --mode is unknown"));
 }
 
 // -- the log -----------------------------------------------------------------------
@@ -244,13 +252,54 @@ TEST_CASE("errors are in the log file, where grep finds them") {
 }
 
 TEST_CASE("a log file that cannot be written is wrong configuration") {
-  auto dbsd = clean + "DATABASE_URL=postgresql://h/d REDIS_URL=redis://h " + bin +
-              "/dbsd --set log.file=/proc/nowhere/dbs.log";
   for (std::string more : {"", " --check-config"}) {
-    auto refused = run(dbsd + more);
+    auto refused = run(with_targets + bin + "/dbsd --set log.file=/dev/null/dbs.log" + more);
     INFO(refused.output);
     CHECK(refused.exit_code == 2);
     CHECK(has(refused.output, "log.file (DBS_LOG_FILE)"));
-    CHECK(has(refused.output, "/proc/nowhere/dbs.log"));
+    CHECK(has(refused.output, "/dev/null/dbs.log"));
   }
+}
+
+TEST_CASE("checking the configuration makes no file, and looks at those that are named") {
+  testing::temporary_directory directory{"check"};
+  auto name = directory.path().string();
+  auto check = with_targets + bin + "/dbsd --check-config --set log.file=" + name + "/a/dbs.log";
+  auto good = run(check);
+  INFO(good.output);
+  CHECK(good.exit_code == 0);
+  CHECK(fs::is_empty(directory.path()));
+  auto bad = run(check + " --set redis.ca_file=" + name + "/ca.pem");
+  CHECK(bad.exit_code == 2);
+  CHECK(has(bad.output, "redis.ca_file (DBS_REDIS_CA_FILE)"));
+}
+
+// -- secrets -----------------------------------------------------------------------
+
+TEST_CASE("a wrong command line does not tell the password in it") {
+  const std::string url = "postgresql://u:S3cret@h/d";
+  const std::vector<std::string> lines{"dbsd --set 'database.url:" + url + "'",
+                                       "dbsd --set '" + url + "?sslmode=require'",
+                                       "dbsd --set 'host=h user=u password=S3cret'",
+                                       "dbsd --set password:S3cret@h",
+                                       "dbsd " + url,
+                                       "dbsd S3cret",
+                                       "dbsd --S3cret",
+                                       "dbsd --database-url=" + url,
+                                       "dbsd --config " + url,
+                                       "dbsd --dev --demo --demo-seconds " + url,
+                                       "dbsctl frobnicate " + url,
+                                       "dbsctl health " + url,
+                                       "dbsctl --timeout-ms " + url + " health",
+                                       "dbsctl config show --config " + url,
+                                       "dbsctl config show --mode " + url};
+  for (auto& arguments : lines) {
+    auto refused = run(with_targets + bin + "/" + arguments);
+    INFO(arguments << "\n" << refused.output);
+    CHECK(refused.exit_code != 0);
+    CHECK_FALSE(refused.output.empty());
+    CHECK_FALSE(has(refused.output, "S3cret"));
+  }
+  auto stray = run(bin + "/dbsd --frobnicate S3cret");
+  CHECK(has(stray.output, "2 arguments were not expected: --frobnicate\n"));
 }

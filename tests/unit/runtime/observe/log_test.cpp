@@ -516,30 +516,6 @@ TEST_CASE("lines that were refused are reported as soon as lines are taken again
   CHECK(f.log().stats().failed == 2);
 }
 
-TEST_CASE("bad settings are refused and named", "[observe][log]") {
-  auto what = [](dbs::log_settings settings) {
-    auto made = logger::make(settings);
-    REQUIRE_FALSE(made);
-    CHECK(made.error() == dbs::errc::config_invalid);
-    return dbs::detail(made.error()).what;
-  };
-  dbs::log_settings settings;
-  settings.level = "loud";
-  CHECK(what(settings).find("log.level is 'loud'") == 0);
-  settings = {};
-  settings.format = "xml";
-  CHECK(what(settings).find("log.format is 'xml'") == 0);
-  settings = {};
-  settings.max_files = 0;
-  CHECK(what(settings).find("log.max_files is 0") == 0);
-  settings = {};
-  settings.max_file_mib = 0;
-  CHECK(what(settings).find("log.max_file_mib is 0") == 0);
-  settings = {};
-  settings.file = "/proc/nowhere/dbsd.log";
-  CHECK(what(settings).find("'/proc/nowhere/dbsd.log'") != std::string::npos);
-}
-
 TEST_CASE("threads do not tear each other's lines", "[observe][log]") {
   std::vector<std::string> lines;
   logger_options options;
