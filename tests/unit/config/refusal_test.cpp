@@ -270,10 +270,7 @@ TEST_CASE("no message tells a password, wherever it was put") {
                                       "host=h user=u password=S3cret",
                                       "host=h PASSWORD = S3cret"};
   for (auto& url : urls) {
-    for (auto& variable : {"DATABASE_URL", "REDIS_URL", "DBS_LOG_LEVEL", "DATABASE_POOL_SIZE"}) {
-      auto is_url = url.find('@') != std::string::npos || url.find("://") != std::string::npos;
-      if (!is_url && std::string_view{variable}.find("_URL") == std::string_view::npos)
-        continue; // nothing tells a bare word from any other wrong value
+    for (std::string variable : {"DATABASE_URL", "REDIS_URL"}) {
       auto sources = with_targets();
       sources.environment[variable] = url;
       check_tells_nothing(sources);
