@@ -1,4 +1,4 @@
-// How a refused URL is shown.
+// How a refused URL is shown, and other text that may hold a password.
 #pragma once
 
 #include <string>
@@ -12,5 +12,13 @@ namespace dbs {
 /// `postgresql://user:pass@word`, whose host was forgotten, a part of it stands for
 /// the host. A URL that was accepted is shown in parts (show.hpp). Any thread.
 std::string mask_url(std::string_view text);
+
+/// Whether a text from a user, a key as well as a value, may have a password in it: it
+/// looks like a URL (it has a "://" or an '@'), or a '=' stands behind a secret name
+/// (secret_name.hpp), as in libpq's "host=h password=p". Any thread.
+bool may_hold_password(std::string_view text);
+
+/// Renders such a text by `mask_url`, and any other text as it is. Any thread.
+std::string mask_text(std::string_view text);
 
 } // namespace dbs

@@ -4,6 +4,7 @@
 #include "commands.hpp"
 #include "exit_codes.hpp"
 
+#include "dbs/apps/failure_message.hpp"
 #include "dbs/config/duration.hpp"
 #include "dbs/messages/init.hpp"
 
@@ -98,6 +99,7 @@ int run(int argc, char** argv) {
   show_config->add_option("--mode", mode, "preset");
   show_config->add_option("--config", file, "TOML file")->check(CLI::ExistingFile);
 
+  app.failure_message(&failure_message);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

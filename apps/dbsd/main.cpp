@@ -9,8 +9,10 @@
 #include "what_next.hpp"
 
 #include "dbs/actors/services.hpp"
+#include "dbs/apps/failure_message.hpp"
 #include "dbs/config/file_access.hpp"
 #include "dbs/config/load.hpp"
+#include "dbs/config/url_mask.hpp"
 #include "dbs/messages/error_detail.hpp"
 #include "dbs/messages/init.hpp"
 #include "dbs/runtime/caf/program_config.hpp"
@@ -170,6 +172,7 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(int64_t{1}, int64_t{3600}))
       ->capture_default_str();
   app.add_flag("--once", what.once, "end after the figures")->needs(demo);
+  app.failure_message(&dbs::failure_message);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -182,7 +185,8 @@ int main(int argc, char** argv) {
   for (auto& x : assignments) {
     auto split = x.find('=');
     if (split == std::string::npos) {
-      complain("--set wants KEY=VALUE, not '" + x + "'", "write --set database.pool_size=10");
+      complain("--set wants KEY=VALUE, not '" + dbs::mask_text(x) + "'",
+               "write --set database.pool_size=10");
       return exit_usage;
     }
     what.sources.flags.emplace_back(x.substr(0, split), x.substr(split + 1));

@@ -27,10 +27,11 @@ setting_violation unknown_variable(const std::string& name) {
   }
   if (hint.empty())
     hint = suggestion(name, known);
-  return {name, name +
-                    ": unknown environment variable; allowed with DBS_: those of "
-                    "docs/configuration.md" +
-                    hint};
+  auto shown = shown_text(name);
+  return {shown, shown +
+                     ": unknown environment variable; allowed with DBS_: those of "
+                     "docs/configuration.md" +
+                     hint};
 }
 
 } // namespace
@@ -56,13 +57,8 @@ source_content read_flags(const std::vector<std::pair<std::string, std::string>>
   for (auto& [key, value] : flags) {
     auto* row = find_setting(key);
     if (row == nullptr) {
-      std::vector<std::string_view> known;
-      for (auto& x : setting_table())
-        known.push_back(x.key);
-      result.violations.push_back({key, key +
-                                            ": unknown flag; allowed: the keys of "
-                                            "docs/configuration.md" +
-                                            suggestion(key, known)});
+      auto shown = shown_text(key);
+      result.violations.push_back({shown, shown + ": unknown flag" + allowed_keys(key)});
       continue;
     }
     setting_candidate candidate{

@@ -35,22 +35,24 @@ std::string display_name(const setting_descriptor& row) {
   return std::string{row.key} + " (" + std::string{row.env} + ")";
 }
 
-/// A variable may hold what was meant for another one, so every value that looks
-/// like a URL is masked, whatever setting it was given for.
-std::string shown_value(const setting_candidate& candidate) {
-  auto& text = candidate.text;
-  auto is_url = std::holds_alternative<database_url_setting>(candidate.row->type) ||
-                std::holds_alternative<redis_url_setting>(candidate.row->type);
-  if (text.empty())
-    return "\"\"";
-  is_url = is_url || text.find("://") != std::string::npos || text.find('@') != std::string::npos;
-  auto result = is_url ? mask_url(text) : text;
+/// A variable or a key may hold what was meant for another one, so all text that may
+/// hold a password is masked, wherever it stands.
+std::string shown_text(std::string_view text) {
+  auto result = mask_text(text);
   for (auto& c : result)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
       c = '?';
   if (result.size() > max_shown)
     result = result.substr(0, max_shown) + "...";
-  return "\"" + result + "\"";
+  return result;
+}
+
+std::string shown_value(const setting_candidate& candidate) {
+  auto& text = candidate.text;
+  auto is_url = std::holds_alternative<database_url_setting>(candidate.row->type) ||
+                std::holds_alternative<redis_url_setting>(candidate.row->type);
+  auto shown = is_url && !text.empty() ? mask_url(text) : shown_text(text);
+  return "\"" + shown + "\"";
 }
 
 setting_violation bad_value(const setting_candidate& candidate, std::string_view problem) {
@@ -109,6 +111,13 @@ std::string suggestion(std::string_view name, const std::vector<std::string_view
     }
   }
   return best > near ? std::string{} : "; did you mean " + std::string{nearest} + "?";
+}
+
+std::string allowed_keys(std::string_view key) {
+  std::vector<std::string_view> known;
+  for (auto& row : setting_table())
+    known.push_back(row.key);
+  return "; allowed: the keys of docs/configuration.md" + suggestion(key, known);
 }
 
 } // namespace dbs::internal

@@ -22,7 +22,7 @@ struct setting_candidate {
 };
 
 struct setting_violation {
-  /// The dotted key; the variable or key as written when it is unknown.
+  /// The dotted key; the variable or key when it is unknown, as `shown_text` has it.
   std::string name;
   /// One line.
   std::string message;
@@ -38,8 +38,11 @@ struct source_content {
 /// (DATABASE_POOL_SIZE)".
 std::string display_name(const setting_descriptor& row);
 
-/// The value of a candidate, in quotes. URLs are masked, control characters
-/// replaced, long values cut.
+/// A key or value as messages have it, whoever wrote it: what may hold a password is
+/// masked, control characters are replaced, long text is cut.
+std::string shown_text(std::string_view text);
+
+/// The value of a candidate by the same rule, in quotes; URLs are always masked.
 std::string shown_value(const setting_candidate& candidate);
 
 /// The one line for a value that is not allowed.
@@ -62,5 +65,8 @@ caf::error to_error(std::vector<setting_violation> violations);
 /// The part of an unknown name's message that helps: "; did you mean X?" for the
 /// nearest one of `known`, if any is near.
 std::string suggestion(std::string_view name, const std::vector<std::string_view>& known);
+
+/// The same for an unknown dotted key, with where the keys are listed.
+std::string allowed_keys(std::string_view key);
 
 } // namespace dbs::internal

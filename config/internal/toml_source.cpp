@@ -152,13 +152,10 @@ private:
   }
 
   void refuse(const std::string& key, const toml::source_region& region, bool group) {
-    std::vector<std::string_view> known;
-    for (auto& row : setting_table())
-      known.push_back(row.key);
-    auto what = group ? std::string{": must be a table"}
-                      : "; allowed: the keys of docs/configuration.md" + suggestion(key, known);
-    auto lead = key + (group ? "" : ": unknown key") + " in file " + file_ + line_of(region);
-    result.violations.push_back({key, lead + what});
+    auto what = group ? std::string{": must be a table"} : allowed_keys(key);
+    auto shown = shown_text(key);
+    auto lead = shown + (group ? "" : ": unknown key") + " in file " + file_ + line_of(region);
+    result.violations.push_back({shown, lead + what});
   }
 
   const std::string& file_;
@@ -177,8 +174,8 @@ source_content read_toml(std::string_view text, const std::string& name) {
     w.walk(document, "");
     return std::move(w.result);
   } catch (const toml::parse_error& problem) {
-    // Its sentences quote keys and single characters, never a value.
-    return unreadable(name + line_of(problem.source()), std::string{problem.description()});
+    // Its sentences quote keys, which may be anything, and single characters.
+    return unreadable(name + line_of(problem.source()), shown_text(problem.description()));
   }
 }
 

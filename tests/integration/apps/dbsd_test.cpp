@@ -268,3 +268,33 @@ TEST_CASE("checking the configuration makes no file, and looks at those that are
   CHECK(bad.exit_code == 2);
   CHECK(has(bad.output, "redis.ca_file (DBS_REDIS_CA_FILE)"));
 }
+
+// -- secrets -----------------------------------------------------------------------
+
+TEST_CASE("a wrong command line does not tell the password in it") {
+  const std::string url = "postgresql://u:S3cret@h/d";
+  const std::vector<std::string> lines{"dbsd --set 'database.url:" + url + "'",
+                                       "dbsd --set '" + url + "?sslmode=require'",
+                                       "dbsd --set 'host=h user=u password=S3cret'",
+                                       "dbsd --set password:S3cret@h",
+                                       "dbsd " + url,
+                                       "dbsd S3cret",
+                                       "dbsd --S3cret",
+                                       "dbsd --database-url=" + url,
+                                       "dbsd --config " + url,
+                                       "dbsd --dev --demo --demo-seconds " + url,
+                                       "dbsctl frobnicate " + url,
+                                       "dbsctl health " + url,
+                                       "dbsctl --timeout-ms " + url + " health",
+                                       "dbsctl config show --config " + url,
+                                       "dbsctl config show --mode " + url};
+  for (auto& arguments : lines) {
+    auto refused = run(with_targets + bin + "/" + arguments);
+    INFO(arguments << "\n" << refused.output);
+    CHECK(refused.exit_code != 0);
+    CHECK_FALSE(refused.output.empty());
+    CHECK_FALSE(has(refused.output, "S3cret"));
+  }
+  auto stray = run(bin + "/dbsd --frobnicate S3cret");
+  CHECK(has(stray.output, "2 arguments were not expected: --frobnicate\n"));
+}

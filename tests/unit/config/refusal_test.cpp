@@ -11,6 +11,21 @@
 using namespace dbs;
 using namespace dbs::tests;
 
+namespace {
+
+/// Loads what must be refused, and looks for the password in all parts of the error.
+void check_tells_nothing(const config_sources& sources) {
+  auto info = refusal(sources);
+  INFO(info.what);
+  CHECK_FALSE(has(info.what, "S3cret"));
+  for (auto& x : info.fields) {
+    CHECK_FALSE(has(x.name, "S3cret"));
+    CHECK_FALSE(has(to_string(x.value), "S3cret"));
+  }
+}
+
+} // namespace
+
 // -- refusals ----------------------------------------------------------------------
 
 TEST_CASE("a value that is not allowed is refused with its variable, its text and the range") {
@@ -97,6 +112,7 @@ TEST_CASE("what is wrong in the file is refused with its line") {
   CHECK(has(refusal_of_file("mode = [\"ha\"]\n"), "is an array"));
   CHECK(has(refusal_of_file("database.pool_size = 0\n"), "line 1 is out of range"));
   CHECK(has(refusal_of_file("[database]\npool_size = = 3\n"), "line 2: Error while parsing"));
+  CHECK(has(refusal_of_file("[database]\npool_size 3\n"), "line 2: Error while parsing key"));
 }
 
 TEST_CASE("a file that cannot be read is refused") {
@@ -214,19 +230,40 @@ TEST_CASE("no message tells a password, wherever it was put") {
                                       "redis://S3cret@h",
                                       "redis://:S3cret@h:x",
                                       "postgresql://user:pa/ss:S3cret@h:1:2/d",
-                                      "postgresql://u:p\nS3cret@h/d"};
+                                      "postgresql://u:p\nS3cret@h/d",
+                                      "host=h user=u password=S3cret",
+                                      "host=h PASSWORD = S3cret"};
   for (auto& url : urls) {
-    for (auto& variable : {"DATABASE_URL", "REDIS_URL", "DBS_LOG_LEVEL", "DATABASE_POOL_SIZE"}) {
-      auto is_url = url.find('@') != std::string::npos || url.find("://") != std::string::npos;
-      if (!is_url && std::string_view{variable}.find("_URL") == std::string_view::npos)
-        continue; // nothing tells a bare word from any other wrong value
+    for (std::string variable : {"DATABASE_URL", "REDIS_URL"}) {
       auto sources = with_targets();
       sources.environment[variable] = url;
-      auto info = refusal(sources);
-      INFO(info.what);
-      CHECK_FALSE(has(info.what, "S3cret"));
-      for (auto& x : info.fields)
-        CHECK_FALSE(has(to_string(x.value), "S3cret"));
+      check_tells_nothing(sources);
+    }
+    if (url == "S3cret")
+      continue; // elsewhere nothing tells a bare word from any other wrong value
+    for (std::string variable :
+         {"DBS_LOG_LEVEL", "DATABASE_POOL_SIZE", "DBS_REDIS_CONNECT_TIMEOUT"}) {
+      auto sources = with_targets();
+      sources.environment[variable] = url;
+      check_tells_nothing(sources);
+    }
+    // as a key
+    auto sources = with_targets();
+    sources.environment["DBS_" + url] = "1";
+    check_tells_nothing(sources);
+    for (std::string flag : {url, "database." + url, "database.url:" + url}) {
+      sources = with_targets();
+      sources.flags.emplace_back(flag, "1");
+      check_tells_nothing(sources);
+    }
+    for (std::string table : {"", "[database]\n"}) {
+      auto line = "'" + url + "' = 1\n";
+      for (auto& text : {table + line, table + line + line}) {
+        temporary_file file{text};
+        sources = with_targets();
+        sources.file = file.path();
+        check_tells_nothing(sources);
+      }
     }
   }
 }

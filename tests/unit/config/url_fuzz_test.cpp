@@ -194,3 +194,13 @@ TEST_CASE("a mask shows nothing but a scheme that we know") {
   CHECK(mask_url("pass://word") == "***");
   CHECK(mask_url("") == "***");
 }
+
+TEST_CASE("text is masked where it looks like a URL or gives a value to a secret name") {
+  for (auto text : {"x://y", "u@h", "host=h password=p", "PassWord = p", "password='p'",
+                    "a=b&sslpassword=p", "api_token=p", "=password=p"})
+    CHECK(mask_text(text) == "***");
+  CHECK(mask_text("redis://h") == "redis://***");
+  for (auto text :
+       {"", "=", "a=b", "=x key", "host=h user=u", "password", "key-value pair: expected '='"})
+    CHECK(mask_text(text) == text);
+}
