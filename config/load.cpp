@@ -28,7 +28,7 @@ public:
     if (sources_.file)
       read(internal::read_toml_file(*sources_.file));
     read(internal::read_environment(sources_.environment));
-    read(internal::read_flags(sources_.flags));
+    read(internal::read_flags(sources_.mode_flag, sources_.flags));
     if (!sources_.mode.empty())
       candidates_.push_back(
           {find_setting("mode"), sources_.mode, {setting_source::program, {}, 0}});

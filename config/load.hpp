@@ -26,8 +26,10 @@ struct config_sources {
   std::optional<std::filesystem::path> file;
   /// Dotted key and text, as after `--set`; the key `mode` stands for `--mode`.
   std::vector<std::pair<std::string, std::string>> flags;
-  /// A mode the program chose itself, stronger than a flag. Empty leaves the choice
-  /// to the sources.
+  /// What stands behind `--mode`, if that is given; as strong as the other flags.
+  std::optional<std::string> mode_flag;
+  /// A mode the program chose itself (`get_database_services(system, "async_modern")`),
+  /// stronger than a flag. Empty leaves the choice to the sources.
   std::string mode;
   /// Dotted key and text of what the program brings along in development mode
   /// (`--dev`): servers of its own, free ports. For settings that nobody gave.

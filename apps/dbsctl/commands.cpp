@@ -152,11 +152,11 @@ int run_sql(const options& how, const std::string& statement,
   return ok;
 }
 
-int show_own_configuration(const options& how, const std::string& mode, const std::string& file) {
+int show_own_configuration(const options& how, const std::optional<std::string>& mode,
+                           const std::string& file) {
   config_sources sources;
   sources.environment = read_process_environment();
-  if (!mode.empty())
-    sources.flags.emplace_back("mode", mode);
+  sources.mode_flag = mode;
   if (!file.empty())
     sources.file = file;
   sources.require_targets = false;

@@ -46,7 +46,8 @@ int run_sql(const options& how, const std::string& statement,
             const std::vector<std::string>& params);
 
 /// What this shell's environment and files say, without asking a node.
-int show_own_configuration(const options& how, const std::string& mode, const std::string& file);
+int show_own_configuration(const options& how, const std::optional<std::string>& mode,
+                           const std::string& file);
 
 /// What the running node uses.
 int show_node_configuration(const options& how);

@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <cstring>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -89,7 +90,7 @@ int run(int argc, char** argv) {
 
   auto* config = app.add_subcommand("config", "settings")->require_subcommand(1);
   bool of_node = false;
-  std::string mode;
+  std::optional<std::string> mode;
   std::string file;
   auto* show_config =
       add(*config, "show", "this shell's settings, or a node's; secrets are masked", [&] {

@@ -147,14 +147,14 @@ int run_node(command_line& what, const dbs::termination& end) {
 int main(int argc, char** argv) {
   command_line what;
   std::string file;
-  std::string mode;
   std::vector<std::string> assignments;
   CLI::App app{"dbsd: a node of DatabaseServices. Every setting can be given as --set KEY=VALUE, "
                "as an environment variable or in a TOML file; docs/configuration.md lists them."};
   app.footer("Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration, 128 + n "
              "when signal n came before the private servers or the demonstration were through.");
   app.add_option("--config", file, "TOML file with settings")->check(CLI::ExistingFile);
-  app.add_option("--mode", mode, "preset: mcp_server, ml_training, admin, async_modern, ha");
+  app.add_option("--mode", what.sources.mode_flag,
+                 "preset: mcp_server, ml_training, admin, async_modern, ha");
   app.add_option("--set", assignments, "a setting, as KEY=VALUE; may be repeated")
       ->allow_extra_args(false);
   auto* development =
@@ -180,8 +180,6 @@ int main(int argc, char** argv) {
   }
   if (!file.empty())
     what.sources.file = file;
-  if (!mode.empty())
-    what.sources.flags.emplace_back("mode", mode);
   for (auto& x : assignments) {
     auto split = x.find('=');
     if (split == std::string::npos) {

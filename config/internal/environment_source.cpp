@@ -52,8 +52,11 @@ source_content read_environment(const std::map<std::string, std::string>& enviro
   return result;
 }
 
-source_content read_flags(const std::vector<std::pair<std::string, std::string>>& flags) {
+source_content read_flags(const std::optional<std::string>& mode,
+                          const std::vector<std::pair<std::string, std::string>>& flags) {
   source_content result;
+  if (mode)
+    result.candidates.push_back({find_setting("mode"), *mode, {setting_source::flag, "--mode", 0}});
   for (auto& [key, value] : flags) {
     auto* row = find_setting(key);
     if (row == nullptr) {
@@ -61,8 +64,7 @@ source_content read_flags(const std::vector<std::pair<std::string, std::string>>
       result.violations.push_back({shown, shown + ": unknown flag" + allowed_keys(key)});
       continue;
     }
-    setting_candidate candidate{
-        row, value, {setting_source::flag, key == "mode" ? "--mode" : "--set " + key, 0}};
+    setting_candidate candidate{row, value, {setting_source::flag, "--set " + key, 0}};
     auto is_same = [row](const setting_candidate& x) { return x.row == row; };
     auto earlier = std::find_if(result.candidates.begin(), result.candidates.end(), is_same);
     if (earlier == result.candidates.end())

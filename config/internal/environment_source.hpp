@@ -4,6 +4,7 @@
 #include "dbs/config/internal/setting_candidate.hpp"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,8 +15,10 @@ namespace dbs::internal {
 /// begin with DBS_: they are meant for us and nobody else.
 source_content read_environment(const std::map<std::string, std::string>& environment);
 
-/// Takes pairs of a dotted key and a text, as `config_sources::flags` has them. A
-/// key that is given twice with different values is a violation.
-source_content read_flags(const std::vector<std::pair<std::string, std::string>>& flags);
+/// Takes the mode of `config_sources::mode_flag`, and pairs of a dotted key and a text,
+/// as `config_sources::flags` has them. What is given twice with different values is a
+/// violation.
+source_content read_flags(const std::optional<std::string>& mode,
+                          const std::vector<std::pair<std::string, std::string>>& flags);
 
 } // namespace dbs::internal

@@ -214,10 +214,15 @@ TEST_CASE("checking the configuration of a development node starts nothing") {
   dbsd_process good{{"--dev", "--check-config"}};
   CHECK(good.exit_code() == 0);
   CHECK(good.output() == "the configuration is valid\n");
-  dbsd_process bad{{"--dev", "--mode", "turbo"}};
-  CHECK(bad.exit_code() == 2);
-  CHECK(has(bad.output(), "\"turbo\" from flag --mode"));
-  CHECK_FALSE(has(bad.output(), "starting"));
+  for (std::string mode : {"turbo", ""}) {
+    dbsd_process bad{{"--dev", "--mode", mode}};
+    CHECK(bad.exit_code() == 2);
+    CHECK(has(bad.output(), "\"" + mode + "\" from flag --mode is unknown"));
+    CHECK_FALSE(has(bad.output(), "starting"));
+  }
+  auto shown = run(clean + bin + "/dbsctl config show --mode ''");
+  CHECK(shown.exit_code != 0);
+  CHECK(has(shown.output, "\"\" from flag --mode is unknown"));
 }
 
 // -- the log -----------------------------------------------------------------------

@@ -135,7 +135,7 @@ TEST_CASE("the strongest source chooses the mode") {
   CHECK(mode() == "ha");
   sources.environment["DBS_MODE"] = "admin";
   CHECK(mode() == "admin");
-  sources.flags.emplace_back("mode", "ml_training");
+  sources.mode_flag = "ml_training";
   CHECK(mode() == "ml_training");
   CHECK(origin(load(sources), "mode") == "flag --mode");
   sources.mode = "mcp_server";
@@ -201,8 +201,7 @@ TEST_CASE("every setting but the URLs can be set by its variable and by its flag
     sources.environment[std::string{row.env}] = value;
     CHECK(origin(load(sources), row.key) == "environment variable " + std::string{row.env});
     sources.flags.emplace_back(row.key, value);
-    auto flag = row.key == "mode" ? std::string{"--mode"} : "--set " + std::string{row.key};
-    CHECK(origin(load(sources), row.key) == "flag " + flag);
+    CHECK(origin(load(sources), row.key) == "flag --set " + std::string{row.key});
   }
 }
 

@@ -66,8 +66,22 @@ TEST_CASE("an unknown mode is refused with the list of modes") {
         "mode (DBS_MODE): \"turbo\" from the program is unknown; allowed: one of mcp_server, "
         "ml_training, admin, async_modern, ha");
   sources.mode.clear();
-  sources.flags.emplace_back("mode", "turbo");
+  sources.mode_flag = "turbo";
   CHECK(has(refusal(sources).what, "\"turbo\" from flag --mode is unknown"));
+  sources.mode_flag = "";
+  CHECK(has(refusal(sources).what, "\"\" from flag --mode is unknown"));
+}
+
+TEST_CASE("a mode that is refused is blamed on the flag that was given") {
+  auto sources = with_targets();
+  sources.flags.emplace_back("mode", "turbo");
+  CHECK(has(refusal(sources).what, "\"turbo\" from flag --set mode is unknown"));
+  sources.flags = {{"mode", "ha"}};
+  sources.mode_flag = "admin";
+  CHECK(
+      has(refusal(sources).what, "\"ha\" from flag --set mode differs from what is given before"));
+  sources.mode_flag = "ha";
+  CHECK(load(sources).values.mode == "ha");
 }
 
 TEST_CASE("an unknown DBS_ variable is refused, other people's variables are not") {
