@@ -1,4 +1,5 @@
-// Puts the settings together: defaults, development, mode, file, environment, flags.
+// Puts the settings together: defaults, development, mode, file, environment, flags,
+// and a mode that the program names.
 //
 // The programs call this once at their start; an embedding host that has its own
 // configuration fills a `settings` and calls `validate_settings` (validation.hpp).
@@ -24,7 +25,7 @@ struct config_sources {
   std::map<std::string, std::string> environment;
   /// A TOML file that must exist.
   std::optional<std::filesystem::path> file;
-  /// Dotted key and text, as after `--set`; the key `mode` stands for `--mode`.
+  /// Dotted key and text, as after `--set`.
   std::vector<std::pair<std::string, std::string>> flags;
   /// What stands behind `--mode`, if that is given; as strong as the other flags.
   std::optional<std::string> mode_flag;
@@ -45,11 +46,11 @@ struct loaded_settings {
   std::map<std::string, setting_origin, std::less<>> origins;
 };
 
-/// Flags beat the environment, which beats the file, the arguments of DATABASE_URL,
-/// the mode, development mode and the defaults, in this order. The error is `errc::config_invalid`
-/// with every violation: one per line in `what`, and one field each, whose name is
-/// the dotted key (or the unknown variable) and whose value is the line. No secret
-/// appears in it. Any thread.
+/// A mode that the program chose beats any other mode. Flags beat the environment, which
+/// beats the file, the arguments of DATABASE_URL, the mode, development mode and the
+/// defaults, in this order. The error is `errc::config_invalid` with every violation: one
+/// per line in `what`, and one field each, whose name is the dotted key (or the unknown
+/// variable) and whose value is the line. No secret appears in it. Any thread.
 caf::expected<loaded_settings> load_settings(const config_sources& sources);
 
 /// The environment of this process. Not while another thread changes it.

@@ -19,7 +19,7 @@ enum class setting_source : uint8_t {
   file,
   environment,
   flag,
-  /// Filled in by a host program.
+  /// Filled in by a host program, or the mode that it names.
   program,
 };
 

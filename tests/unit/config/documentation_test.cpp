@@ -2,6 +2,7 @@
 #include "dbs/config/database_url.hpp"
 #include "dbs/config/duration.hpp"
 #include "dbs/config/modes.hpp"
+#include "dbs/config/setting_origin.hpp"
 #include "dbs/config/setting_table.hpp"
 #include "dbs/config/setting_value.hpp"
 
@@ -108,6 +109,17 @@ TEST_CASE("the documentation lists no setting that does not exist") {
     rows += find_setting(name) != nullptr ? 1 : 0;
   }
   CHECK(rows == static_cast<int>(setting_table().size()));
+}
+
+TEST_CASE("every source of values is in the list of the documentation") {
+  auto lines = read_document();
+  auto strongest = static_cast<size_t>(setting_source::program);
+  for (size_t i = 1; i <= strongest + 1; ++i) {
+    auto lead = std::to_string(i) + ". ";
+    INFO(lead);
+    CHECK(std::any_of(lines.begin(), lines.end(),
+                      [&lead](auto& line) { return line.starts_with(lead); }));
+  }
 }
 
 TEST_CASE("every mode is documented with its preset") {
