@@ -56,7 +56,8 @@ public:
   }
 
   problem operator()(const integer_setting& x) const {
-    auto number = internal::parse_decimal(text_, x.min, x.max);
+    auto digits = text_.substr(text_.starts_with('+') ? 1 : 0);
+    auto number = internal::parse_decimal(digits, x.min, x.max);
     if (!number)
       return is_whole(text_) ? "is out of range" : "is not a whole number";
     std::visit(

@@ -221,6 +221,12 @@ TEST_CASE("a setting changes itself and no other one") {
   }
 }
 
+TEST_CASE("a whole number may have a plus sign") {
+  auto sources = with_targets();
+  sources.environment["DATABASE_POOL_SIZE"] = "+5";
+  CHECK(load(sources).values.database.pool_size == 5);
+}
+
 TEST_CASE("a small pool limits the default of min_idle, but not a chosen one") {
   auto sources = with_targets();
   sources.environment["DATABASE_POOL_SIZE"] = "1";

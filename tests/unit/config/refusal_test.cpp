@@ -29,13 +29,13 @@ void check_tells_nothing(const config_sources& sources) {
 // -- refusals ----------------------------------------------------------------------
 
 TEST_CASE("a value that is not allowed is refused with its variable, its text and the range") {
-  for (auto value : {"0", "-1", "10001", "99999999999999999999"}) {
+  for (auto value : {"0", "-1", "10001", "+0", "+10001", "99999999999999999999"}) {
     auto what = refusal_of("DATABASE_POOL_SIZE", value);
     CHECK(what == "database.pool_size (DATABASE_POOL_SIZE): \"" + std::string{value} +
                       "\" from environment variable DATABASE_POOL_SIZE is out of range; allowed: a "
                       "whole number from 1 to 10000");
   }
-  for (auto value : {"abc", "20x", " 20", "20 ", "2.5", "0x10", "1e3", ""})
+  for (auto value : {"abc", "20x", " 20", "20 ", "2.5", "0x10", "1e3", "", "+", "++5", "+-5"})
     CHECK(has(refusal_of("DATABASE_POOL_SIZE", value), "is not a whole number"));
   CHECK(has(refusal_of("CACHE_L3_ENABLED", "maybe"), "allowed: true or false"));
   CHECK(has(refusal_of("CACHE_L2_TTL", "5 minutes"), "is not a duration"));
