@@ -25,8 +25,11 @@ public:
   caf::expected<loaded_settings> run() {
     for (auto& row : setting_table())
       result_.origins.emplace(row.key, setting_origin{});
-    if (sources_.file)
-      read(internal::read_toml_file(*sources_.file));
+    if (sources_.file) {
+      auto content = internal::read_toml_file(*sources_.file);
+      file_is_unreadable_ = content.unreadable;
+      read(std::move(content));
+    }
     read(internal::read_environment(sources_.environment));
     read(internal::read_flags(sources_.mode_flag, sources_.flags));
     if (!sources_.mode.empty())
@@ -123,24 +126,30 @@ private:
     if (origin("database.min_idle").source == setting_source::builtin)
       database.min_idle = std::min(database.min_idle, database.pool_size);
     for (auto& conflict : find_conflicts(result_.values)) {
-      // A value that was refused has left its default behind, which nobody chose.
-      if (!is_violated(conflict.key) && !is_violated(conflict.other))
+      if (!is_unknown(conflict.key) && !is_unknown(conflict.other))
         violate(internal::conflicting_value(conflict, result_.values, origin(conflict.key),
                                             origin(conflict.other)));
     }
     if (!sources_.require_targets)
       return;
     for (std::string_view key : {"database.url", "redis.url"})
-      if (origin(key).source == setting_source::builtin && !is_violated(key))
+      if (origin(key).source == setting_source::builtin && !is_unknown(key))
         violate(internal::missing_target(key));
   }
 
   bool is_violated(std::string_view key) const { return violated_.find(key) != violated_.end(); }
 
+  /// Whether nobody chose what a setting has: a value that was refused has left its
+  /// default behind, or the file cannot be read, which may have one.
+  bool is_unknown(std::string_view key) {
+    return is_violated(key) || (file_is_unreadable_ && origin(key).source < setting_source::file);
+  }
+
   const config_sources& sources_;
   std::vector<internal::setting_candidate> candidates_;
   std::vector<internal::setting_violation> violations_;
   std::set<std::string, std::less<>> violated_;
+  bool file_is_unreadable_ = false;
   loaded_settings result_;
 };
 

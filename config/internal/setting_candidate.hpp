@@ -32,6 +32,8 @@ struct setting_violation {
 struct source_content {
   std::vector<setting_candidate> candidates;
   std::vector<setting_violation> violations;
+  /// Whether nobody knows what else the source says.
+  bool unreadable = false;
 };
 
 /// How messages call a setting, whichever source it came from: "database.pool_size

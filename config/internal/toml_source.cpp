@@ -123,6 +123,11 @@ public:
 
   void walk(const toml::table& table, const std::string& prefix) {
     for (auto&& [name, node] : table) {
+      // A dot inside of a name is in quotes: it does not separate a group from a key.
+      if (name.str().find('.') != std::string_view::npos) {
+        refuse(prefix + "\"" + std::string{name.str()} + "\"", name.source(), false);
+        continue;
+      }
       auto key = prefix + std::string{name.str()};
       auto* row = find_setting(key);
       if (row != nullptr)
@@ -162,7 +167,7 @@ private:
 };
 
 source_content unreadable(const std::string& name, const std::string& why) {
-  return {{}, {{name, "file " + name + ": " + why}}};
+  return {{}, {{name, "file " + name + ": " + why}}, true};
 }
 
 } // namespace

@@ -14,7 +14,8 @@ namespace dbs::internal {
 inline constexpr size_t max_config_bytes = size_t{1} << 20;
 
 /// Reads `path`. A file that cannot be read or parsed is one violation; a value of
-/// another TOML type than the setting takes, and an unknown key, is one each.
+/// another TOML type than the setting takes, and an unknown key, is one each. A quoted
+/// name with a dot in it is an unknown key.
 source_content read_toml_file(const std::filesystem::path& path);
 
 /// The same for the text of a file called `name`.

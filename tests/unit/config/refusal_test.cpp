@@ -129,6 +129,28 @@ TEST_CASE("what is wrong in the file is refused with its line") {
   CHECK(has(refusal_of_file("[database]\npool_size 3\n"), "line 2: Error while parsing key"));
 }
 
+TEST_CASE("a quoted key with a dot in it is not the setting of that name") {
+  auto what = refusal_of_file("\"database.pool_size\" = 5\n[database]\npool_size = 7\n");
+  CHECK(has(what, "\"database.pool_size\": unknown key in file"));
+  CHECK(has(what, "line 1; allowed: the keys of docs/configuration.md; did you mean "
+                  "database.pool_size?"));
+  CHECK(has(refusal_of_file("[database]\n'pool.size' = 1\n"), "database.\"pool.size\": unknown"));
+}
+
+TEST_CASE("nothing is said to be missing that may stand in a file that cannot be read") {
+  for (auto text : {"[database]\nurl = \n", "[database\nurl = 'postgresql://h/d'\n"}) {
+    temporary_file file{text};
+    config_sources sources;
+    sources.file = file.path();
+    sources.environment["DBS_DATABASE_MIN_IDLE"] = "30";
+    auto info = refusal(sources);
+    INFO(info.what);
+    CHECK(info.fields.size() == 1);
+    sources.environment["DATABASE_POOL_SIZE"] = "20";
+    CHECK(has(refusal(sources).what, "must not be greater than database.pool_size"));
+  }
+}
+
 TEST_CASE("a file that cannot be read is refused") {
   auto sources = with_targets();
   sources.file = "/nonexistent/dbs.toml";
