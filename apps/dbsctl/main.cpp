@@ -30,8 +30,9 @@ std::string check_duration(const std::string& text) {
 int run(int argc, char** argv) {
   options how;
   std::function<int()> action;
-  CLI::App app{"dbsctl: operates a node of DatabaseServices. Exit codes: 0 ok, 1 failed check, "
-               "2 usage, 3 cannot reach the node, 4 refused by the node, 5 outcome unknown, 10 unhealthy."};
+  CLI::App app{
+      "dbsctl: operates a node of DatabaseServices. Exit codes: 0 ok, 1 failed check, "
+      "2 usage, 3 cannot reach the node, 4 refused by the node, 5 outcome unknown, 10 unhealthy."};
   app.require_subcommand(1);
   app.fallthrough();
   app.add_option("--socket", how.socket,

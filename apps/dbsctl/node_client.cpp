@@ -89,23 +89,24 @@ caf::expected<node_answer> node_client::ask(const char* method, const std::strin
   auto unreachable = [&, this](const std::string& why) {
     // A request that asks to change something may have been carried out.
     if (sent && request.method() == http::verb::post)
-      return fail(errc::in_doubt, "the node at " + socket_ +
-                                      " got the request and did not answer: " + why);
+      return fail(errc::in_doubt,
+                  "the node at " + socket_ + " got the request and did not answer: " + why);
     return fail(errc::peer_unavailable, "cannot reach a node at " + socket_ + ": " + why);
   };
   auto read = [&] { http::async_read(stream, buffer, answer, then([] {})); };
   try {
-    stream.async_connect(
-        socket_stream::endpoint_type{socket_}, then([&] {
-          not_trusted = check_peer(stream.socket().native_handle(), socket_, named_);
-          if (not_trusted)
-            return;
-          // A node that refuses a large request answers before it has read all of it.
-          http::async_write(stream, request, [&](beast::error_code ec, size_t) {
-            sent = !ec;
-            read();
-          });
-        }));
+    stream.async_connect(socket_stream::endpoint_type{socket_}, then([&] {
+                           not_trusted =
+                               check_peer(stream.socket().native_handle(), socket_, named_);
+                           if (not_trusted)
+                             return;
+                           // A node that refuses a large request answers before it has read all of
+                           // it.
+                           http::async_write(stream, request, [&](beast::error_code ec, size_t) {
+                             sent = !ec;
+                             read();
+                           });
+                         }));
     io.run();
   } catch (const std::exception& e) {
     return unreachable(e.what());

@@ -49,7 +49,7 @@ public:
     explicit coordinator_data(caf::scheduler::abstract_coordinator*) {}
 
     std::mutex mutex;
-    std::deque<caf::resumable*> queue;   // guarded by mutex
+    std::deque<caf::resumable*> queue;  // guarded by mutex
     std::vector<parking_place*> parked; // guarded by mutex; the last one parked last
   };
 
