@@ -2,6 +2,9 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <future>
+#include <memory>
+
 using namespace dbs;
 using namespace dbs::tests;
 
