@@ -3,6 +3,7 @@
 
 #include "dbs/config/load.hpp"
 #include "dbs/messages/error_detail.hpp"
+#include "dbs/testing/servers/temporary_directory.hpp"
 
 #include <catch2/catch_message.hpp>
 #include <catch2/catch_test_macros.hpp>
@@ -13,31 +14,18 @@
 #include <string_view>
 #include <utility>
 
-#include <unistd.h>
-
 namespace dbs::tests {
 
 /// A file that lives as long as the test.
 class temporary_file {
 public:
-  explicit temporary_file(std::string_view text) {
-    auto name = (std::filesystem::temp_directory_path() / "dbs-config-XXXXXX").string();
-    auto fd = mkstemp(name.data());
-    REQUIRE(fd >= 0);
-    close(fd);
-    path_ = name;
-    std::ofstream{path_} << text;
-  }
-
-  temporary_file(const temporary_file&) = delete;
-  temporary_file& operator=(const temporary_file&) = delete;
-
-  ~temporary_file() { std::filesystem::remove(path_); }
+  explicit temporary_file(std::string_view text) { std::ofstream{path_} << text; }
 
   const std::filesystem::path& path() const { return path_; }
 
 private:
-  std::filesystem::path path_;
+  testing::temporary_directory directory_{"config"};
+  std::filesystem::path path_ = directory_.path() / "dbs.toml";
 };
 
 /// Sources with nothing but both URLs.

@@ -1,4 +1,5 @@
 #include "integration/actors/postgres_pool/pool_fixture.hpp"
+#include "integration/error_field.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -7,17 +8,6 @@
 
 using namespace dbs;
 using namespace dbs::tests;
-
-namespace {
-
-std::string statement_of(const caf::error& reason) {
-  for (auto& x : detail(reason).fields)
-    if (x.name == "statement")
-      return to_string(x.value);
-  return "-";
-}
-
-} // namespace
 
 TEST_CASE_METHOD(pool_fixture, "a batch outside a transaction happens as a whole or not at all") {
   start();
@@ -34,7 +24,7 @@ TEST_CASE_METHOD(pool_fixture, "a batch outside a transaction happens as a whole
                                          make_statement("insert into t values ($1)", 1)});
   REQUIRE(!refused);
   CHECK(detail(refused.error()).sqlstate == "23505");
-  CHECK(statement_of(refused.error()) == "1");
+  CHECK(field_of(refused.error(), "statement") == "1");
   CHECK(server.psql("select string_agg(x::text, ',' order by x) from t") == "1,2");
 }
 

@@ -1,31 +1,13 @@
 #include "integration/runtime/postgres/connection_scene.hpp"
 
-#include "dbs/testing/eventually.hpp"
-
 using namespace dbs;
 using namespace dbs::testing;
 using postgres::transaction_status;
 
 namespace {
 
-struct scene {
-  private_postgres server;
-  connection_loop loop;
-  observed_connection conn;
-
-  explicit scene(uint32_t statement_cache = 200) : conn(loop, cfg(statement_cache)) { conn.open(); }
-
-  database_settings cfg(uint32_t statement_cache) const {
-    auto result = settings_for(server);
-    result.statement_cache = statement_cache;
-    return result;
-  }
-
-  std::string prepared() {
-    auto result = conn.run_unprepared("select count(*) from pg_prepared_statements");
-    REQUIRE(result);
-    return std::string{result->row(0).text(0)};
-  }
+struct scene : connection_scene {
+  using connection_scene::connection_scene;
 
   /// The first cells of the last batch.
   std::vector<std::string> cells() const {
@@ -37,10 +19,7 @@ struct scene {
 };
 
 std::string statement_of(const caf::error& reason) {
-  for (auto& x : detail(reason).fields)
-    if (x.name == "statement")
-      return to_string(x.value);
-  return "-";
+  return field_of(reason, "statement");
 }
 
 using cells = std::vector<std::string>;
@@ -155,10 +134,7 @@ TEST_CASE("a cancel ends a batch in the middle, and the connection is in step") 
   REQUIRE(x.conn.run("create table t (id int)"));
   x.conn.send_batch({make_statement("insert into t values (1)"),
                      make_statement("select pg_sleep(600)"), make_statement("select 3")});
-  REQUIRE(eventually([&] {
-    return x.server.psql("select count(*) from pg_stat_activity where wait_event = 'PgSleep'") ==
-           "1";
-  }));
+  x.until_asleep();
   x.loop.call([&] { x.conn->cancel(); });
   auto result = x.conn.next_result();
   REQUIRE_FALSE(result);
@@ -172,11 +148,8 @@ TEST_CASE("a backend that is killed in the middle of a batch leaves its outcome 
   scene x;
   x.conn.send_batch({make_statement("select 1"), make_statement("select pg_sleep(600)"),
                      make_statement("select 3")});
-  REQUIRE(eventually([&] {
-    return x.server.psql("select count(*) from pg_stat_activity where wait_event = 'PgSleep'") ==
-           "1";
-  }));
-  x.server.psql("select pg_terminate_backend(" + std::to_string(x.conn->backend_pid()) + ")");
+  x.until_asleep();
+  x.terminate();
   auto result = x.conn.next_result();
   REQUIRE_FALSE(result);
   CHECK(result.error() == errc::in_doubt);

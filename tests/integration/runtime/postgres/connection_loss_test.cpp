@@ -9,24 +9,11 @@ using postgres::transaction_status;
 
 namespace {
 
-struct scene {
-  private_postgres server;
-  connection_loop loop;
-  observed_connection conn{loop, settings_for(server)};
-
-  scene() { conn.open(); }
-
+struct scene : connection_scene {
   /// Sends a statement that sleeps, and waits until it does.
   void fall_asleep() {
     conn.send({"select pg_sleep(60)", {}});
-    loop.run_until([this] {
-      return server.psql("select count(*) from pg_stat_activity where wait_event = 'PgSleep'") ==
-             "1";
-    });
-  }
-
-  std::string terminate() {
-    return server.psql("select pg_terminate_backend(" + std::to_string(conn->backend_pid()) + ")");
+    until_asleep();
   }
 };
 

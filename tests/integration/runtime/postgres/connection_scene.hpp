@@ -2,6 +2,8 @@
 // and an owner that writes down what it is told.
 #pragma once
 
+#include "integration/error_field.hpp"
+
 #include "dbs/config/settings.hpp"
 #include "dbs/messages/error_detail.hpp"
 #include "dbs/runtime/postgres/libpq_connection.hpp"
@@ -10,6 +12,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -19,6 +22,7 @@
 namespace dbs::testing {
 
 using namespace std::chrono_literals;
+using tests::field_of;
 
 /// The environment of connections. Checks that they keep the rules of their
 /// interface: the owner is entered for every call to the observer, and no call
@@ -265,11 +269,43 @@ inline database_settings settings_for(const private_postgres& server) {
   return result;
 }
 
-inline std::string field_of(const caf::error& err, std::string_view name) {
-  for (auto& x : detail(err).fields)
-    if (x.name == name)
-      return to_string(x.value);
-  return {};
-}
+/// A server, a loop and an open connection.
+struct connection_scene {
+  private_postgres server;
+  connection_loop loop;
+  observed_connection conn;
+
+  explicit connection_scene(uint32_t statement_cache = 200)
+      : conn(loop, settings(statement_cache)) {
+    conn.open();
+  }
+
+  /// How many statements the session has prepared, without preparing this one.
+  std::string prepared() {
+    auto result = conn.run_unprepared("select count(*) from pg_prepared_statements");
+    REQUIRE(result);
+    return std::string{result->row(0).text(0)};
+  }
+
+  /// Runs the loop until a session sleeps in pg_sleep.
+  void until_asleep() {
+    loop.run_until([this] {
+      return server.psql("select count(*) from pg_stat_activity where wait_event = 'PgSleep'") ==
+             "1";
+    });
+  }
+
+  /// Ends the session by an administrator.
+  std::string terminate() {
+    return server.psql("select pg_terminate_backend(" + std::to_string(conn->backend_pid()) + ")");
+  }
+
+private:
+  database_settings settings(uint32_t statement_cache) const {
+    auto result = settings_for(server);
+    result.statement_cache = statement_cache;
+    return result;
+  }
+};
 
 } // namespace dbs::testing

@@ -8,31 +8,7 @@ using namespace dbs;
 using namespace dbs::testing;
 using postgres::transaction_status;
 
-namespace {
-
-/// A server, a loop and an open connection.
-struct scene {
-  private_postgres server;
-  connection_loop loop;
-  observed_connection conn;
-
-  explicit scene(uint32_t statement_cache = 200) : conn(loop, cfg(statement_cache)) { conn.open(); }
-
-  database_settings cfg(uint32_t statement_cache) const {
-    auto result = settings_for(server);
-    result.statement_cache = statement_cache;
-    return result;
-  }
-
-  /// How many statements the session has prepared, without preparing this one.
-  std::string prepared() {
-    auto result = conn.run_unprepared("select count(*) from pg_prepared_statements");
-    REQUIRE(result);
-    return std::string{result->row(0).text(0)};
-  }
-};
-
-} // namespace
+using scene = connection_scene;
 
 TEST_CASE("parameters of every kind arrive as they were given") {
   scene x;
