@@ -30,8 +30,8 @@ constexpr caf::timespan shutdown_limit = std::chrono::seconds{60};
 
 struct database_services::impl {
   impl(caf::actor_system& sys, services_options what, std::shared_ptr<observe::logger> logger)
-      : system(sys), options(std::move(what)), log(std::move(logger)), sockets(sys, "dbs.sockets"),
-        control(sys, "dbs.control") {}
+      : system(sys), options(std::move(what)), log(std::move(logger)),
+        sockets(sys, "dbs.sockets", event_loop::drive::lent), control(sys, "dbs.control") {}
 
   impl(const impl&) = delete;
   impl& operator=(const impl&) = delete;
@@ -65,7 +65,7 @@ struct database_services::impl {
       std::make_shared<std::atomic<uint16_t>>(uint16_t{0});
   std::shared_ptr<std::atomic<bool>> all_were_ready = std::make_shared<std::atomic<bool>>(false);
   std::map<std::string, caf::strong_actor_ptr> fronts;
-  /// The managers that own connections; PostgreSQL's traffic has a loop to itself.
+  /// PostgreSQL's traffic has a loop to itself.
   event_loop sockets;
   /// Everybody else, the supervisor among them.
   event_loop control;

@@ -99,7 +99,7 @@ private:
 
   // -- what connections need --------------------------------------------------------
 
-  boost::asio::io_context& io() override { return self_->io(); }
+  loop_context& io() override { return self_->io(); }
   timer_queue& timers() override { return self_->timers(); }
   resolver& names() override { return *resolver_; }
   blocking_pool& cancels() override { return cancels_; }

@@ -35,7 +35,7 @@ public:
 private:
   program_config config_;
   caf::actor_system system_{config_};
-  event_loop loop_{system_, "bench"};
+  event_loop loop_{system_, "bench", event_loop::drive::lent};
   owned_actor<echo_actor> scheduled_ = spawn_echo(system_);
   owned_actor<echo_actor> on_loop_ = spawn_echo_on(loop_);
 };

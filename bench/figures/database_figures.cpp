@@ -212,7 +212,7 @@ private:
   }
 
   database database_{1};
-  event_loop loop_{database_.services().system(), "bench"};
+  event_loop loop_{database_.services().system(), "bench", event_loop::drive::lent};
   owned_actor<echo_actor> empty_ = spawn_echo_on(loop_);
 };
 

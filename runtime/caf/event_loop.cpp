@@ -19,6 +19,9 @@ constexpr size_t messages_per_turn = 64;
 
 thread_local event_loop* loop_of_this_thread = nullptr;
 
+/// What this thread hands to the scheduler, kept for its memory.
+thread_local std::vector<caf::resumable*> waking;
+
 /// Lets an actor whose loop has ended refuse what is in its mailbox: whoever has
 /// woken it is the only one who may read there.
 void refuse_mailbox(caf::resumable* what, caf::execution_unit* host) {
@@ -29,16 +32,17 @@ void refuse_mailbox(caf::resumable* what, caf::execution_unit* host) {
 } // namespace
 
 event_loop::event_loop(caf::actor_system& system, std::string name, drive how)
-    : caf::execution_unit(&system), guard_(io_.get_executor()), name_(std::move(name)) {
+    : caf::execution_unit(&system),
+      io_(how == drive::lent ? loop_context::turns::lent : loop_context::turns::kept),
+      guard_(io_.get_executor()), name_(std::move(name)) {
   if (how == drive::manual) {
-    thread_id_ = std::this_thread::get_id();
+    driver_ = std::this_thread::get_id();
     return;
   }
   std::promise<void> started;
   thread_ = std::thread([this, &started] {
     // The kernel keeps 15 characters of a thread's name.
     pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
-    thread_id_ = std::this_thread::get_id();
     loop_of_this_thread = this;
     started.set_value();
     io_.run();
@@ -58,8 +62,8 @@ void event_loop::exec_later(caf::resumable* what) {
   if (what->subtype() != caf::resumable::io_actor) {
     if (of_this_thread() != this)
       return system().scheduler().enqueue(what);
-    if (woken_.empty())
-      boost::asio::post(io_, [this] { wake_callers(); });
+    if (woken_.empty() && !borrowed_)
+      boost::asio::post(io_, [this] { wake_callers(io_.take_turn()); });
     woken_.push_back(what);
     return;
   }
@@ -73,8 +77,16 @@ void event_loop::exec_later(caf::resumable* what) {
   if (scheduled_)
     return;
   scheduled_ = true;
+  // Within another loop's turn it would make that one wait for this one's work.
+  if (of_this_thread() == nullptr) {
+    if (auto mine = io_.borrow_turn()) {
+      guard.unlock();
+      run_as_borrower(std::move(mine));
+      return;
+    }
+  }
   guard.unlock();
-  boost::asio::post(io_, [this] { run_ready(); });
+  io_.post([this] { run_ready(); });
 }
 
 size_t event_loop::poll() {
@@ -94,6 +106,7 @@ void event_loop::stop() {
     poll();
   }
   std::vector<caf::resumable*> left;
+  auto mine = io_.take_turn(); // once whoever has borrowed it is done
   {
     std::unique_lock guard{mutex_};
     stopped_.store(true, std::memory_order_release);
@@ -101,13 +114,26 @@ void event_loop::stop() {
   }
   for (auto* what : left)
     refuse_mailbox(what, this);
-  wake_callers();
+  wake_callers(std::move(mine));
 }
 
-void event_loop::wake_callers() {
-  for (auto* what : woken_)
-    system().scheduler().enqueue(what);
-  woken_.clear();
+void event_loop::run_as_borrower(loop_context::turn mine) {
+  loop_of_this_thread = this;
+  borrowed_ = true;
+  run_ready();
+  borrowed_ = false;
+  loop_of_this_thread = nullptr;
+  wake_callers(std::move(mine));
+}
+
+void event_loop::wake_callers(loop_context::turn mine) {
+  waking.swap(woken_);
+  auto& scheduler = system().scheduler();
+  // Nobody who is woken finds the turn taken, and from here on the loop may end.
+  mine = {};
+  for (auto* what : waking)
+    scheduler.enqueue(what);
+  waking.clear();
 }
 
 void event_loop::run_ready() {

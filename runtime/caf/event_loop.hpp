@@ -1,8 +1,9 @@
 // An event loop with a thread of its own on which actors run.
 #pragma once
 
+#include "dbs/runtime/io/loop_context.hpp"
+
 #include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
 
 #include <caf/execution_unit.hpp>
 #include <caf/resumable.hpp>
@@ -15,9 +16,13 @@
 
 namespace dbs {
 
-/// Runs loop actors (see `loop_actor.hpp`) and the completions of their sockets on
-/// one thread, so that a manager that owns sockets needs no locks and a request
-/// to it costs two hand-overs, not four.
+/// Runs loop actors (see `loop_actor.hpp`) and the completions of their sockets, one
+/// at a time, so that a manager that owns sockets needs no locks and a request to it
+/// costs two hand-overs, not four.
+///
+/// A loop that lends its turn costs one: whoever sends to its actors while its thread
+/// waits runs them at once, on the sending thread, as the loop. That is for actors
+/// whose sockets and posts all go through `loop_context::in_turn`.
 ///
 /// Only loop actors run here. Anybody else that CAF hands to this unit - a caller
 /// woken by an answer - goes to the scheduler: callers' code never runs on a loop.
@@ -31,6 +36,8 @@ public:
   enum class drive {
     /// The loop runs on a thread of its own.
     thread,
+    /// On a thread of its own, and on those that send to its actors while that waits.
+    lent,
     /// Whoever owns the loop calls `poll()`: for tests on virtual time.
     manual,
   };
@@ -39,19 +46,21 @@ public:
 
   ~event_loop() override;
 
-  boost::asio::io_context& io() noexcept { return io_; }
+  loop_context& io() noexcept { return io_; }
 
   const std::string& name() const noexcept { return name_; }
 
-  /// The loop that runs on this thread, for whoever sends from it; null elsewhere,
-  /// and for manual loops.
+  /// The loop that runs on this thread now, for whoever sends from it; null
+  /// elsewhere, and for manual loops.
   static event_loop* of_this_thread() noexcept;
 
   /// Called by CAF, on any thread.
   void exec_later(caf::resumable* what) override;
 
-  /// True on the thread that runs this loop.
-  bool running_in_this_thread() const noexcept { return std::this_thread::get_id() == thread_id_; }
+  /// True on the thread that runs this loop now.
+  bool running_in_this_thread() const noexcept {
+    return of_this_thread() == this || std::this_thread::get_id() == driver_;
+  }
 
   /// Runs whatever is ready, without waiting; for manual loops only. Returns how
   /// many handlers ran.
@@ -67,20 +76,23 @@ public:
 
 private:
   void run_ready();
-  void wake_callers();
+  void run_as_borrower(loop_context::turn mine);
+  void wake_callers(loop_context::turn mine);
 
-  boost::asio::io_context io_{1};
+  loop_context io_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;
   std::string name_;
   std::mutex mutex_;
   std::vector<caf::resumable*> ready_; // guarded by mutex_
   bool scheduled_ = false;             // guarded by mutex_
   std::atomic<bool> stopped_{false};   // written under mutex_
+  // For who has the turn:
   std::vector<caf::resumable*> running_;
   /// For the scheduler, once the loop has done what is ready.
   std::vector<caf::resumable*> woken_;
+  bool borrowed_ = false;
   std::thread thread_;
-  std::thread::id thread_id_;
+  std::thread::id driver_; // of a manual loop
 };
 
 } // namespace dbs

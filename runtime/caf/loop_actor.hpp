@@ -109,7 +109,7 @@ public:
 
   event_loop& loop() noexcept { return *loop_; }
 
-  boost::asio::io_context& io() noexcept { return loop_->io(); }
+  loop_context& io() noexcept { return loop_->io(); }
 
   /// From `make_behavior`: late requests reach the handlers, which answer them.
   void answer_late_requests() noexcept { guards_deadlines_ = false; }

@@ -2,8 +2,6 @@
 
 #include "dbs/runtime/io/signals_blocked.hpp"
 
-#include <boost/asio/post.hpp>
-
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
@@ -18,7 +16,7 @@ namespace dbs {
 struct blocking_pool::state {
   /// What happens on the loop once a job is over.
   struct ending {
-    boost::asio::io_context* io;
+    loop_context* io;
     job done;
   };
 
@@ -61,7 +59,7 @@ struct blocking_pool::state {
         return; // `end` has gone with the pool
       ++idle;
       // Under the lock: the destructor has not begun, so the loop is alive.
-      boost::asio::post(*end->io, std::move(end->done));
+      end->io->post(std::move(end->done));
       running.erase(end);
     }
   }
@@ -81,7 +79,7 @@ blocking_pool::~blocking_pool() {
   state_->work_arrived.notify_all();
 }
 
-bool blocking_pool::submit(job work, boost::asio::io_context& io, job done) {
+bool blocking_pool::submit(job work, loop_context& io, job done) {
   std::lock_guard guard{state_->mtx};
   auto& st = *state_;
   // Tasks that an idle or a new thread takes at once do not wait.

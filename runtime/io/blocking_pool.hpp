@@ -5,7 +5,7 @@
 // of their own, so that they cannot starve the others.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
+#include "dbs/runtime/io/loop_context.hpp"
 
 #include <cstddef>
 #include <functional>
@@ -35,7 +35,7 @@ public:
 
   /// Runs `work` on some thread and then posts `done` to `io`. False, and neither
   /// happens, if too many jobs wait already or no thread could be started.
-  bool submit(job work, boost::asio::io_context& io, job done);
+  bool submit(job work, loop_context& io, job done);
 
 private:
   struct state;

@@ -2,8 +2,6 @@
 
 #include "dbs/messages/error_detail.hpp"
 
-#include <boost/asio/post.hpp>
-
 #include <netdb.h>
 #include <sys/socket.h>
 
@@ -46,7 +44,7 @@ addresses look_up(const std::string& host) {
 
 class system_resolver : public resolver {
 public:
-  system_resolver(boost::asio::io_context& io, blocking_pool& pool) : io_(io), pool_(pool) {}
+  system_resolver(loop_context& io, blocking_pool& pool) : io_(io), pool_(pool) {}
 
   void resolve(const std::string& host, callback done) override {
     auto answer = std::make_shared<addresses>(caf::error{});
@@ -56,17 +54,17 @@ public:
     if (accepted)
       return;
     *answer = failed(host, "too many look-ups are under way");
-    boost::asio::post(io_, [shared_done, answer] { (*shared_done)(std::move(*answer)); });
+    io_.post([shared_done, answer] { (*shared_done)(std::move(*answer)); });
   }
 
 private:
-  boost::asio::io_context& io_;
+  loop_context& io_;
   blocking_pool& pool_;
 };
 
 } // namespace
 
-std::unique_ptr<resolver> make_system_resolver(boost::asio::io_context& io, blocking_pool& pool) {
+std::unique_ptr<resolver> make_system_resolver(loop_context& io, blocking_pool& pool) {
   return std::make_unique<system_resolver>(io, pool);
 }
 

@@ -2,10 +2,9 @@
 #pragma once
 
 #include "dbs/runtime/io/blocking_pool.hpp"
+#include "dbs/runtime/io/loop_context.hpp"
 
 #include <caf/expected.hpp>
-
-#include <boost/asio/io_context.hpp>
 
 #include <functional>
 #include <memory>
@@ -32,6 +31,6 @@ public:
 };
 
 /// The system's resolver, getaddrinfo(3), on the threads of `pool`.
-std::unique_ptr<resolver> make_system_resolver(boost::asio::io_context& io, blocking_pool& pool);
+std::unique_ptr<resolver> make_system_resolver(loop_context& io, blocking_pool& pool);
 
 } // namespace dbs

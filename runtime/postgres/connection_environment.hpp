@@ -2,10 +2,9 @@
 #pragma once
 
 #include "dbs/runtime/io/blocking_pool.hpp"
+#include "dbs/runtime/io/loop_context.hpp"
 #include "dbs/runtime/io/resolver.hpp"
 #include "dbs/runtime/io/timer_queue.hpp"
-
-#include <boost/asio/io_context.hpp>
 
 #include <memory>
 #include <type_traits>
@@ -17,8 +16,8 @@ class connection_environment {
 public:
   virtual ~connection_environment() = default;
 
-  /// The loop. One thread runs it, and that thread alone uses the connections.
-  virtual boost::asio::io_context& io() = 0;
+  /// The loop. Only who has its turn uses the connections.
+  virtual loop_context& io() = 0;
 
   /// Timers for connect deadlines. They run as the owner already, without `enter`.
   virtual timer_queue& timers() = 0;

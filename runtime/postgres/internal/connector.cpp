@@ -2,8 +2,6 @@
 
 #include "dbs/messages/error_detail.hpp"
 
-#include <boost/asio/post.hpp>
-
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -36,7 +34,7 @@ connector::connector(connection_environment& env, const database_settings& setti
 }
 
 void connector::start() {
-  boost::asio::post(env_.io(), [self = shared_from_this()] {
+  env_.io().post([self = shared_from_this()] {
     if (!self->done_)
       return;
     self->env_.enter([&self] {

@@ -1,7 +1,8 @@
 // Watches the socket of a PGconn from an event loop.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
+#include "dbs/runtime/io/loop_context.hpp"
+
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 
 #include <fcntl.h>
@@ -19,7 +20,7 @@ class pq_socket {
 public:
   using error_code = boost::system::error_code;
 
-  explicit pq_socket(boost::asio::io_context& io) : descriptor_(io) {}
+  explicit pq_socket(loop_context& io) : io_(io), descriptor_(io) {}
 
   /// False if the process has no file descriptors left.
   bool open(int fd) {
@@ -42,12 +43,12 @@ public:
 
   template <class Handler>
   void wait_readable(Handler&& handler) {
-    descriptor_.async_wait(descriptor::wait_read, std::forward<Handler>(handler));
+    descriptor_.async_wait(descriptor::wait_read, io_.in_turn(std::forward<Handler>(handler)));
   }
 
   template <class Handler>
   void wait_writable(Handler&& handler) {
-    descriptor_.async_wait(descriptor::wait_write, std::forward<Handler>(handler));
+    descriptor_.async_wait(descriptor::wait_write, io_.in_turn(std::forward<Handler>(handler)));
   }
 
 private:
@@ -55,6 +56,7 @@ private:
   using descriptor =
       boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type>;
 
+  loop_context& io_;
   descriptor descriptor_;
 };
 

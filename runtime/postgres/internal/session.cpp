@@ -5,8 +5,6 @@
 #include "dbs/runtime/postgres/internal/connect_keywords.hpp"
 #include "dbs/runtime/postgres/internal/pq_errors.hpp"
 
-#include <boost/asio/post.hpp>
-
 #include <utility>
 
 namespace dbs::postgres::internal {
@@ -90,7 +88,7 @@ void session::cancel() {
     });
   };
   if (!send_cancel(settled))
-    boost::asio::post(env_.io(), settled);
+    env_.io().post(settled);
 }
 
 bool session::send_cancel(std::function<void()> settled) {

@@ -6,8 +6,6 @@
 #include "dbs/runtime/postgres/internal/session.hpp"
 #include "dbs/runtime/postgres/statement_class.hpp"
 
-#include <boost/asio/post.hpp>
-
 #include <cassert>
 #include <unordered_map>
 #include <utility>
@@ -187,7 +185,7 @@ void session::sent(bool accepted) {
   sent_ = sent_ || accepted || PQstatus(conn_.get()) == CONNECTION_BAD;
   if (accepted && flush())
     return;
-  boost::asio::post(env_.io(), [self = shared_from_this()] {
+  env_.io().post([self = shared_from_this()] {
     if (!self->closed_)
       self->env_.enter([&self] { self->lose(); });
   });
@@ -201,7 +199,7 @@ bool session::flush() {
 }
 
 void session::answer_later(caf::error reason) {
-  boost::asio::post(env_.io(), [self = shared_from_this(), reason = std::move(reason)] {
+  env_.io().post([self = shared_from_this(), reason = std::move(reason)] {
     if (!self->closed_ && self->owed_)
       self->env_.enter([&self, &reason] { self->answer(reason); });
   });

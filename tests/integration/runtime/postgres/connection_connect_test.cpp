@@ -12,7 +12,7 @@ namespace {
 /// Accepts connections in the kernel and never says a word.
 class silent_listener {
 public:
-  explicit silent_listener(boost::asio::io_context& io)
+  explicit silent_listener(loop_context& io)
       : acceptor_(io, {boost::asio::ip::address_v4::loopback(), 0}) {
     acceptor_.non_blocking(true);
   }
@@ -44,16 +44,16 @@ private_postgres_options with(F&& change) {
 /// Answers what it was told to, or never.
 class scripted_resolver : public resolver {
 public:
-  scripted_resolver(boost::asio::io_context& io, std::vector<std::string> addresses)
+  scripted_resolver(loop_context& io, std::vector<std::string> addresses)
       : io_(io), addresses_(std::move(addresses)) {}
 
   void resolve(const std::string&, callback done) override {
     if (!addresses_.empty())
-      boost::asio::post(io_, [this, done] { done(addresses_); });
+      io_.post([this, done] { done(addresses_); });
   }
 
 private:
-  boost::asio::io_context& io_;
+  loop_context& io_;
   std::vector<std::string> addresses_;
 };
 

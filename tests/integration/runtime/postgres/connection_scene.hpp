@@ -29,7 +29,7 @@ using tests::field_of;
 /// comes from inside a call to the connection.
 class connection_loop : public postgres::connection_environment {
 public:
-  boost::asio::io_context& io() override { return io_; }
+  loop_context& io() override { return io_; }
   timer_queue& timers() override { return timers_; }
   resolver& names() override { return *names_; }
   blocking_pool& cancels() override { return *cancels_; }
@@ -99,7 +99,7 @@ private:
     entered_ = before;
   }
 
-  boost::asio::io_context io_{1};
+  loop_context io_;
   caf::timespan ahead_{0};
   timer_queue timers_{[this] { return caf::actor_clock::clock_type::now() + ahead_; },
                       [](timer_queue::time_point) {}};

@@ -1,9 +1,8 @@
 #include "dbs/runtime/io/blocking_pool.hpp"
 
 #include "dbs/messages/error_detail.hpp"
+#include "dbs/runtime/io/loop_context.hpp"
 #include "dbs/runtime/io/resolver.hpp"
-
-#include <boost/asio/io_context.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -22,7 +21,7 @@ namespace {
 
 /// Runs the loop until `done` holds; fails the test after ten seconds.
 template <class Predicate>
-void run_until(boost::asio::io_context& io, Predicate done) {
+void run_until(loop_context& io, Predicate done) {
   auto end = std::chrono::steady_clock::now() + 10s;
   while (!done()) {
     REQUIRE(std::chrono::steady_clock::now() < end);
@@ -34,7 +33,7 @@ void run_until(boost::asio::io_context& io, Predicate done) {
 } // namespace
 
 TEST_CASE("work runs on another thread with signals blocked, and its end on the loop") {
-  boost::asio::io_context io;
+  loop_context io;
   blocking_pool pool{2, 4};
   std::thread::id worked;
   std::thread::id ended;
@@ -55,7 +54,7 @@ TEST_CASE("work runs on another thread with signals blocked, and its end on the 
 
 TEST_CASE("a job is refused when all threads work and enough jobs wait") {
   // given two threads that are busy and one job that waits
-  boost::asio::io_context io;
+  loop_context io;
   std::promise<void> gate;
   auto open = gate.get_future().share();
   std::atomic<int> running = 0;
@@ -80,7 +79,7 @@ TEST_CASE("a job is refused when all threads work and enough jobs wait") {
 
 TEST_CASE("the end of a pool does not wait for jobs that hang") {
   // given twenty pools, each with a job that hangs
-  boost::asio::io_context io;
+  loop_context io;
   std::promise<void> gate;
   auto open = gate.get_future().share();
   std::vector<std::unique_ptr<blocking_pool>> pools;
@@ -111,7 +110,7 @@ TEST_CASE("the end of a pool does not wait for jobs that hang") {
 
 TEST_CASE("nothing is told after the end of a pool, and what was to be told dies with it") {
   // given a job that runs and one that waits
-  boost::asio::io_context io;
+  loop_context io;
   auto gate = std::make_shared<std::promise<void>>();
   auto started = std::make_shared<std::promise<void>>();
   auto finished = std::make_shared<std::promise<void>>();
@@ -140,7 +139,7 @@ TEST_CASE("nothing is told after the end of a pool, and what was to be told dies
 }
 
 TEST_CASE("the system's resolver finds the loopback addresses and names what it does not find") {
-  boost::asio::io_context io;
+  loop_context io;
   blocking_pool pool{1, 4};
   auto names = make_system_resolver(io, pool);
   std::vector<std::string> found;
@@ -161,7 +160,7 @@ TEST_CASE("the system's resolver finds the loopback addresses and names what it 
 }
 
 TEST_CASE("a look-up that finds no thread is answered, too") {
-  boost::asio::io_context io;
+  loop_context io;
   blocking_pool pool{1, 0};
   auto names = make_system_resolver(io, pool);
   std::promise<void> gate;
