@@ -25,6 +25,8 @@ public:
 
   const echo_actor& on_loop() const { return on_loop_.get(); }
 
+  const echo_actor& on_lent_loop() const { return on_lent_loop_.get(); }
+
   /// A front of its own before `what`.
   echo_actor front_of(const echo_actor& what) {
     auto result = front::make(system_, "bench");
@@ -35,15 +37,21 @@ public:
 private:
   program_config config_;
   caf::actor_system system_{config_};
-  event_loop loop_{system_, "bench", event_loop::drive::lent};
+  event_loop loop_{system_, "bench"};
+  event_loop lent_loop_{system_, "bench.lent", event_loop::drive::lent};
   owned_actor<echo_actor> scheduled_ = spawn_echo(system_);
   owned_actor<echo_actor> on_loop_ = spawn_echo_on(loop_);
+  owned_actor<echo_actor> on_lent_loop_ = spawn_echo_on(lent_loop_);
 };
 
 class rate : public duel {
 public:
-  rate(bool with_front, int callers)
-      : ours_(with_front ? echoes_.front_of(echoes_.on_loop()) : echoes_.on_loop()),
+  enum class target { loop, lent_loop, front };
+
+  rate(target to, int callers)
+      : ours_(to == target::loop        ? echoes_.on_loop()
+              : to == target::lent_loop ? echoes_.on_lent_loop()
+                                        : echoes_.front_of(echoes_.on_lent_loop())),
         callers_(callers) {}
 
 protected:
@@ -83,11 +91,15 @@ private:
 std::vector<figure> actor_figures() {
   auto bare = "bare CAF request";
   auto one_core = placement::one_core;
+  using to = rate::target;
   return {
-      {"loop_actor_request_1_outstanding", "op/s", one_core, bare, "", make<rate>(false, 1)},
-      {"loop_actor_request_64_outstanding", "op/s", one_core, bare, "", make<rate>(false, 64)},
-      {"front_loop_request_1_outstanding", "op/s", one_core, bare, "", make<rate>(true, 1)},
-      {"front_loop_request_64_outstanding", "op/s", one_core, bare, "", make<rate>(true, 64)},
+      {"loop_actor_request_1_outstanding", "op/s", one_core, bare, "", make<rate>(to::loop, 1)},
+      {"loop_actor_request_64_outstanding", "op/s", one_core, bare, "", make<rate>(to::loop, 64)},
+      {"lent_loop_request_1_outstanding", "op/s", one_core, bare, "", make<rate>(to::lent_loop, 1)},
+      {"lent_loop_request_64_outstanding", "op/s", one_core, bare, "",
+       make<rate>(to::lent_loop, 64)},
+      {"front_loop_request_1_outstanding", "op/s", one_core, bare, "", make<rate>(to::front, 1)},
+      {"front_loop_request_64_outstanding", "op/s", one_core, bare, "", make<rate>(to::front, 64)},
       {"front_request", "ns added", one_core, "", "<= 60", make<front_cost>(), 9},
   };
 }

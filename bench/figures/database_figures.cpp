@@ -195,6 +195,10 @@ private:
 
 /// With a single connection, so that a checkout has to wait for the return before it.
 class checkout : public duel {
+public:
+  /// @param how the loop of the peer.
+  explicit checkout(event_loop::drive how) : loop_(services().system(), "bench", how) {}
+
 protected:
   double ours() override {
     return p50([this](int) { return checkout_and_return{services().database()}; });
@@ -212,7 +216,7 @@ private:
   }
 
   database database_{1};
-  event_loop loop_{database_.services().system(), "bench", event_loop::drive::lent};
+  event_loop loop_;
   owned_actor<echo_actor> empty_ = spawn_echo_on(loop_);
 };
 
@@ -234,7 +238,9 @@ std::vector<figure> database_figures() {
       {"pool_batch_of_50_vs_libpq", "statements/s", placement::free,
        "raw libpq, pipeline mode, 50 per sync", ">= 0.7", make<batch>()},
       {"pool_checkout_return", "us p50", placement::one_core, "request to an empty loop actor",
-       "<= 2", make<checkout>()},
+       "<= 2", make<checkout>(event_loop::drive::thread)},
+      {"pool_checkout_return_vs_lent", "us p50", placement::one_core,
+       "request to an empty actor on a lent loop", "", make<checkout>(event_loop::drive::lent)},
   };
 }
 

@@ -22,7 +22,8 @@ namespace dbs {
 ///
 /// A loop that lends its turn costs one: whoever sends to its actors while its thread
 /// waits runs them at once, on the sending thread, as the loop. That is for actors
-/// whose sockets and posts all go through `loop_context::in_turn`.
+/// whose sockets and posts all go through `loop_context::in_turn`. Whoever attaches a
+/// functor to such an actor must not lock in it what is locked where somebody sends.
 ///
 /// Only loop actors run here. Anybody else that CAF hands to this unit - a caller
 /// woken by an answer - goes to the scheduler: callers' code never runs on a loop.

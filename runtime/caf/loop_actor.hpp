@@ -1,5 +1,5 @@
-// Actors that run on an event loop's thread, as CAF's brokers do on the
-// multiplexer. Every manager of DatabaseServices is one.
+// Actors that run on an event loop, as CAF's brokers do on the multiplexer. Every
+// manager of DatabaseServices is one.
 //
 // A manager is a state class with `make_behavior()`, as in CAF 1.x:
 //
@@ -122,7 +122,7 @@ public:
   /// Runs `fn` as if a message had arrived: for the completions of sockets and
   /// for whatever another thread posts to the loop. `quit()` and exceptions work
   /// as in a handler; nothing happens if the actor is gone. The caller must hold a
-  /// strong reference to the actor and be on the loop's thread.
+  /// strong reference to the actor and have the loop's turn.
   template <class F>
   void enter(F&& fn) {
     if (!this->activate(loop_))

@@ -12,7 +12,7 @@ namespace dbs {
 
 /// Runs the completions of sockets inside their owner, so that `quit()` and
 /// exceptions work in them as in a message handler. Holds a strong reference to the
-/// owner; copies are cheap. To be used on the loop's thread only.
+/// owner; copies are cheap. To be used in the loop's turn only.
 class loop_entry {
 public:
   /// The entry of the loop actor `self` (see `runtime/caf/loop_actor.hpp`).

@@ -8,10 +8,14 @@
 #include <boost/asio/post.hpp>
 
 #include <caf/event_based_actor.hpp>
+#include <caf/send.hpp>
+#include <caf/typed_actor.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
 #include <future>
+#include <memory>
+#include <thread>
 #include <vector>
 
 using namespace dbs;
@@ -22,8 +26,10 @@ namespace {
 
 struct fixture : testing::actor_fixture {
   /// Whether somebody waits for the scheduler.
-  bool has_job() {
-    return static_cast<caf::scheduler::test_coordinator&>(sys().scheduler()).has_job();
+  bool has_job() { return coordinator().has_job(); }
+
+  caf::scheduler::test_coordinator& coordinator() {
+    return static_cast<caf::scheduler::test_coordinator&>(sys().scheduler());
   }
 
   testing::pending_answer<int32_t> get(const probe_actor& whom) {
@@ -143,4 +149,113 @@ TEST_CASE_METHOD(fixture, "one that is spawned on a loop that has ended answers 
   gone.stop();
   auto probe = track(spawn_on<probe_state>(gone));
   CHECK(code_of(get(probe).get()) == errc::draining);
+}
+
+// -- lent turns --------------------------------------------------------------------
+
+namespace {
+
+using witness_actor = caf::typed_actor<caf::result<void>(caf::get_atom)>;
+
+/// Where a message was handled.
+struct testimony {
+  std::thread::id thread;
+  bool as_loop;
+
+  bool operator==(const testimony&) const = default;
+};
+
+struct witness_state {
+  using actor_type = witness_actor;
+  static inline const char* name = "dbs.tests.witness";
+
+  witness_state(loop_actor<witness_actor>* ptr, std::vector<testimony>* out)
+      : self(ptr), seen(out) {}
+
+  witness_actor::behavior_type make_behavior() {
+    return {[this](caf::get_atom) {
+      seen->push_back({std::this_thread::get_id(), self->loop().running_in_this_thread()});
+    }};
+  }
+
+  loop_actor<witness_actor>* self;
+  std::vector<testimony>* seen;
+};
+
+struct lent_fixture : fixture {
+  /// Runs `body` on the thread of `loop`, in its turn, and waits for it. Returns the
+  /// thread.
+  template <class F>
+  std::thread::id on(event_loop& where, F body) {
+    std::promise<std::thread::id> ran;
+    where.io().post([&] {
+      body();
+      ran.set_value(std::this_thread::get_id());
+    });
+    return ran.get_future().get();
+  }
+
+  void ask() { caf::anon_send(witness, caf::get_atom_v); }
+
+  std::vector<testimony> seen;
+  event_loop lent{sys(), "lent", event_loop::drive::lent};
+  witness_actor witness = track(spawn_on<witness_state>(lent, &seen));
+};
+
+} // namespace
+
+TEST_CASE_METHOD(lent_fixture, "who sends to a lent loop that waits runs its actors at once") {
+  ask();
+  CHECK(seen == std::vector{testimony{std::this_thread::get_id(), true}});
+  CHECK_FALSE(lent.running_in_this_thread());
+}
+
+TEST_CASE_METHOD(lent_fixture, "a lent loop that is busy runs its actors itself") {
+  std::promise<void> taken;
+  std::promise<void> sent;
+  lent.io().post([&] {
+    taken.set_value();
+    sent.get_future().wait();
+  });
+  taken.get_future().wait();
+  ask();
+  CHECK(seen.empty());
+  sent.set_value();
+  auto its_thread = on(lent, [] {});
+  CHECK(seen == std::vector{testimony{its_thread, true}});
+}
+
+TEST_CASE_METHOD(lent_fixture, "who is a loop itself does not run another loop's actors") {
+  event_loop other{sys(), "other"};
+  auto other_thread = on(other, [this] { ask(); });
+  auto its_thread = on(lent, [] {});
+  CHECK(other_thread != its_thread);
+  CHECK(seen == std::vector{testimony{its_thread, true}});
+}
+
+TEST_CASE_METHOD(lent_fixture, "callers that a borrower wakes run on the scheduler") {
+  auto done = false;
+  auto caller = track(sys().spawn([&](caf::event_based_actor* self) {
+    self->request(witness, caf::infinite, caf::get_atom_v).then([&done] { done = true; });
+  }));
+  // when the request was answered in the turn of the one who sent it
+  while (seen.empty())
+    REQUIRE(coordinator().try_run_once());
+  // then its handler is a job of the scheduler's
+  CHECK(seen.front().thread == std::this_thread::get_id());
+  CHECK_FALSE(done);
+  CHECK(has_job());
+  run();
+  CHECK(done);
+}
+
+TEST_CASE_METHOD(lent_fixture, "a loop does not end while somebody has its turn") {
+  auto mine = std::make_unique<loop_context::turn>(lent.io().take_turn());
+  auto stopping = std::async(std::launch::async, [this] { lent.stop(); });
+  // its thread has ended and only the turn is missing
+  CHECK(testing::eventually([this] { return lent.io().stopped(); }));
+  CHECK_FALSE(lent.stopped());
+  mine.reset();
+  stopping.get();
+  CHECK(lent.stopped());
 }

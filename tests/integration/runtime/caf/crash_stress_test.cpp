@@ -8,12 +8,11 @@
 #include "dbs/testing/eventually.hpp"
 #include "dbs/testing/fixture/answer_counter.hpp"
 
-#include <boost/asio/post.hpp>
-
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -36,8 +35,9 @@ constexpr int requesters = 4;
 /// calls to the front take while everybody sends through it.
 class restarter {
 public:
-  explicit restarter(caf::actor_system& system)
-      : loop_(system, "probe"), front_(front::make(system, "probe")), thread_([this] { run(); }) {}
+  restarter(caf::actor_system& system, event_loop::drive how)
+      : loop_(system, "probe", how), front_(front::make(system, "probe")),
+        thread_([this] { run(); }) {}
 
   /// Kills the current incarnation and waits for the next. False if none came.
   bool kill(int how) {
@@ -53,7 +53,7 @@ public:
       anon_mail(caf::delete_atom_v, call_context{}).send(victim);
       break;
     default:
-      boost::asio::post(loop_.io(), [entry = loop_entry{&actor_of<probe_state>(victim)}] {
+      loop_.io().post([entry = loop_entry{&actor_of<probe_state>(victim)}] {
         entry([] { throw std::runtime_error("lost"); });
       });
     }
@@ -63,11 +63,11 @@ public:
 
   /// The last incarnation dies and nobody comes after it.
   void stop() {
-    {
-      std::unique_lock guard{mutex_};
-      stopping_ = true;
-      caf::anon_send_exit(child_, caf::exit_reason::user_shutdown);
-    }
+    std::unique_lock guard{mutex_};
+    stopping_ = true;
+    auto last = child_;
+    guard.unlock();
+    caf::anon_send_exit(last, caf::exit_reason::user_shutdown);
     thread_.join();
     front::of(front_).close();
     loop_.stop();
@@ -81,13 +81,17 @@ private:
   void run() {
     std::unique_lock guard{mutex_};
     for (;;) {
-      child_ = spawn_on<probe_state>(loop_);
-      caf::actor_cast<caf::abstract_actor*>(child_)->attach_functor([this](const caf::error&) {
+      // Whoever sends may run the child, and with it what is attached to its death.
+      guard.unlock();
+      auto next = spawn_on<probe_state>(loop_);
+      caf::actor_cast<caf::abstract_actor*>(next)->attach_functor([this](const caf::error&) {
         std::unique_lock inner{mutex_};
         dead_ = true;
         changed_.notify_all();
       });
-      timed([this] { front::of(front_).up(caf::actor_cast<caf::strong_actor_ptr>(child_)); });
+      timed([&] { front::of(front_).up(caf::actor_cast<caf::strong_actor_ptr>(next)); });
+      guard.lock();
+      child_ = std::move(next);
       ++incarnation_;
       changed_.notify_all();
       changed_.wait(guard, [this] { return dead_; });
@@ -164,10 +168,11 @@ void ask(testing::answer_counter& asker, const probe_actor& service, const std::
 } // namespace
 
 TEST_CASE("every request is answered exactly once while managers die a thousand times") {
+  auto how = GENERATE(event_loop::drive::thread, event_loop::drive::lent);
   program_config config;
   config.set("caf.scheduler.max-threads", 4);
   caf::actor_system system{config};
-  restarter manager{system};
+  restarter manager{system, how};
   // given callers that never pause
   std::atomic<bool> stop = false;
   std::vector<std::unique_ptr<testing::answer_counter>> askers;

@@ -5,8 +5,6 @@
 
 #include "actor/runtime/caf/probe_actor.hpp"
 
-#include <boost/asio/post.hpp>
-
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/event_based_actor.hpp>
@@ -64,11 +62,17 @@ void client(caf::event_based_actor* self, event_loop* loop, probe_actor service,
   out->sent.set_value();
 }
 
+/// The policy is CAF's, or what our own programs run with.
+struct setting {
+  std::string_view policy;
+  event_loop::drive drive;
+};
+
 /// An actor system, a loop and a probe behind a front.
 struct scene {
-  explicit scene(std::string_view policy)
-      : config(make_config(policy)), system(*config), door(front::make(system, "probe")),
-        service(caf::actor_cast<probe_actor>(door)) {}
+  explicit scene(const setting& how)
+      : config(make_config(how.policy)), system(*config), loop(system, "probe", how.drive),
+        door(front::make(system, "probe")), service(caf::actor_cast<probe_actor>(door)) {}
 
   ~scene() {
     caf::anon_send_exit(probe, caf::exit_reason::user_shutdown);
@@ -95,7 +99,7 @@ struct scene {
   template <class F>
   void on_loop(F fn) {
     std::promise<void> ran;
-    boost::asio::post(loop.io(), [&] {
+    loop.io().post([&] {
       fn();
       ran.set_value();
     });
@@ -112,21 +116,23 @@ struct scene {
 
   std::unique_ptr<caf::actor_system_config> config;
   caf::actor_system system;
-  event_loop loop{system, "probe"};
+  event_loop loop;
   caf::strong_actor_ptr door;
   probe_actor service;
   probe_actor probe = spawn_on<probe_state>(loop);
   outcome out;
 };
 
-/// What CAF has, and what our own programs run with.
-constexpr const char* policies[] = {"sharing", "stealing", "ours"};
+constexpr setting settings[] = {
+    {"sharing", event_loop::drive::thread},  {"sharing", event_loop::drive::lent},
+    {"stealing", event_loop::drive::thread}, {"stealing", event_loop::drive::lent},
+    {"ours", event_loop::drive::thread},     {"ours", event_loop::drive::lent}};
 
 } // namespace
 
 TEST_CASE("callers' handlers never run on a loop thread") {
-  for (auto policy : policies) {
-    scene s{policy};
+  for (auto& how : settings) {
+    scene s{how};
     s.up();
     s.ask(caf::get_atom_v, call_context{}, 20'000, [] {});
     CHECK(s.out.values == 20'000);
@@ -134,8 +140,8 @@ TEST_CASE("callers' handlers never run on a loop thread") {
 }
 
 TEST_CASE("callers' handlers never run on a loop thread: errors of a manager") {
-  for (auto policy : policies) {
-    scene s{policy};
+  for (auto& how : settings) {
+    scene s{how};
     s.up();
     s.ask(caf::get_atom_v, call_context::within({}, 0s), 20'000, [] {});
     CHECK(s.out.errors == 20'000);
@@ -143,8 +149,8 @@ TEST_CASE("callers' handlers never run on a loop thread: errors of a manager") {
 }
 
 TEST_CASE("callers' handlers never run on a loop thread: what a dying manager answers") {
-  for (auto policy : policies) {
-    scene s{policy};
+  for (auto& how : settings) {
+    scene s{how};
     s.up();
     s.ask(caf::put_atom_v, call_context{}, window,
           [&s] { caf::anon_send_exit(s.probe, caf::exit_reason::kill); });
@@ -153,12 +159,12 @@ TEST_CASE("callers' handlers never run on a loop thread: what a dying manager an
 }
 
 TEST_CASE("callers' handlers never run on a loop thread: what a front has stashed") {
-  for (auto policy : policies) {
-    scene served{policy};
+  for (auto& how : settings) {
+    scene served{how};
     served.ask(caf::get_atom_v, call_context{}, window,
                [&] { served.on_loop([&] { served.up(); }); });
     CHECK(served.out.values == window);
-    scene refused{policy};
+    scene refused{how};
     auto late = call_context::within(refused.system.clock().now(), 1h);
     refused.ask(caf::get_atom_v, late, window,
                 [&] { refused.on_loop([&] { front::of(refused.door).expire(late.deadline); }); });

@@ -1,0 +1,79 @@
+#include "dbs/runtime/io/loop_context.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <future>
+#include <memory>
+#include <thread>
+#include <vector>
+
+using namespace dbs;
+
+namespace {
+
+/// Whether another thread gets the turn of `loop` now.
+bool borrowable(loop_context& loop) {
+  return std::async(std::launch::async, [&loop] { return loop.borrow_turn().owns_lock(); }).get();
+}
+
+} // namespace
+
+TEST_CASE("a loop that keeps its turn lends it to nobody") {
+  loop_context loop;
+  CHECK_FALSE(borrowable(loop));
+  CHECK_FALSE(loop.take_turn().owns_lock());
+}
+
+TEST_CASE("the turn of a loop is to be had when nobody has it") {
+  loop_context loop{loop_context::turns::lent};
+  CHECK(borrowable(loop));
+  auto mine = loop.take_turn();
+  CHECK_FALSE(borrowable(loop));
+  mine = {};
+  CHECK(borrowable(loop));
+}
+
+TEST_CASE("what is posted to a loop and what is bound to its turn runs in it") {
+  loop_context loop{loop_context::turns::lent};
+  std::vector<bool> seen;
+  loop.post([&] { seen.push_back(borrowable(loop)); });
+  boost::asio::post(loop, loop.in_turn([&] { seen.push_back(borrowable(loop)); }));
+  boost::asio::post(loop, [&] { seen.push_back(borrowable(loop)); });
+  loop.run();
+  CHECK(seen == std::vector{false, false, true});
+}
+
+TEST_CASE("a handler bound to the turn gets its arguments and may be moved only") {
+  loop_context loop;
+  auto sum = 0;
+  auto handler = loop.in_turn([&sum, own = std::make_unique<int>(1)](int a, int b) {
+    sum = a + b + *own; //
+  });
+  handler(2, 3);
+  CHECK(sum == 6);
+}
+
+TEST_CASE("handlers of the loop's thread and of borrowers never run at the same time") {
+  constexpr auto rounds = 20'000;
+  loop_context loop{loop_context::turns::lent};
+  auto count = 0; // without a lock of its own
+  auto borrowed = 0;
+  auto guard = boost::asio::make_work_guard(loop);
+  std::thread runner{[&loop] { loop.run(); }};
+  for (auto i = 0; i < rounds; ++i) {
+    if (auto mine = loop.borrow_turn()) {
+      ++count;
+      ++borrowed;
+    } else {
+      loop.post([&count] { ++count; });
+    }
+    if (i % 3 == 0)
+      loop.post([&count] { ++count; });
+  }
+  guard.reset();
+  runner.join();
+  CHECK(count == rounds + (rounds + 2) / 3);
+  CHECK(borrowed > 0);
+}
