@@ -26,10 +26,8 @@ namespace {
 
 struct fixture : testing::actor_fixture {
   /// Whether somebody waits for the scheduler.
-  bool has_job() { return coordinator().has_job(); }
-
-  caf::scheduler::test_coordinator& coordinator() {
-    return static_cast<caf::scheduler::test_coordinator&>(sys().scheduler());
+  bool has_job() {
+    return static_cast<caf::scheduler::test_coordinator&>(sys().scheduler()).has_job();
   }
 
   testing::pending_answer<int32_t> get(const probe_actor& whom) {
@@ -234,19 +232,20 @@ TEST_CASE_METHOD(lent_fixture, "who is a loop itself does not run another loop's
 }
 
 TEST_CASE_METHOD(lent_fixture, "callers that a borrower wakes run on the scheduler") {
-  auto done = false;
-  auto caller = track(sys().spawn([&](caf::event_based_actor* self) {
-    self->request(witness, caf::infinite, caf::get_atom_v).then([&done] { done = true; });
+  auto probe = track(spawn_on<probe_state>(lent));
+  auto answer = 0;
+  track(sys().spawn([&](caf::event_based_actor* self) {
+    self->request(probe, caf::infinite, caf::put_atom_v, call_context{}, 7)
+        .then([&answer](int32_t x) { answer = x; });
   }));
-  // when the request was answered in the turn of the one who sent it
-  while (seen.empty())
-    REQUIRE(coordinator().try_run_once());
-  // then its handler is a job of the scheduler's
-  CHECK(seen.front().thread == std::this_thread::get_id());
-  CHECK_FALSE(done);
+  run();
+  CHECK_FALSE(has_job());
+  // when somebody else has the manager answer
+  caf::anon_send(probe, caf::reset_atom_v, call_context{});
+  CHECK(answer == 0);
   CHECK(has_job());
   run();
-  CHECK(done);
+  CHECK(answer == 7);
 }
 
 TEST_CASE_METHOD(lent_fixture, "a loop does not end while somebody has its turn") {
