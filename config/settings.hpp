@@ -80,6 +80,10 @@ struct database_settings {
   caf::timespan cleanup_timeout = std::chrono::seconds{2};
   /// Resets the session on every return, not only when it looks dirty.
   bool strict_reset = false;
+  /// The servers are poolers that lend a session for a transaction at a time, such as
+  /// PgBouncer with pool_mode = transaction: nothing is prepared by name, nothing is
+  /// asked for at login, and what would stay in a session is refused.
+  bool transaction_pooler = false;
   /// Prepared statements kept per connection; 0 prepares nothing.
   uint32_t statement_cache = 200;
   /// A lease held for longer is reported as a leak.

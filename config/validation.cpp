@@ -24,6 +24,9 @@ std::vector<setting_conflict> find_conflicts(const settings& values) {
     result.push_back({"redis.pool_min", "redis.pool_max", "must not be greater than"});
   if (values.database.min_idle > values.database.pool_size)
     result.push_back({"database.min_idle", "database.pool_size", "must not be greater than"});
+  if (values.database.strict_reset && values.database.transaction_pooler)
+    result.push_back(
+        {"database.strict_reset", "database.transaction_pooler", "cannot be combined with"});
   return result;
 }
 

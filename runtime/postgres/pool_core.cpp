@@ -1,5 +1,7 @@
 #include "dbs/runtime/postgres/pool_core.hpp"
 
+#include "dbs/messages/error_detail.hpp"
+#include "dbs/runtime/observe/mask.hpp"
 #include "dbs/runtime/postgres/batch_rules.hpp"
 #include "dbs/runtime/postgres/pool_sql.hpp"
 #include "dbs/runtime/postgres/statement_class.hpp"
@@ -77,8 +79,21 @@ void pool_core::start() {
 void pool_core::execute(request_token token, owner_id owner, pg_statement statement,
                         time_point deadline) {
   auto r = obtain(request_kind::execute, token, owner, deadline);
+  if (auto problem = check_session_use(statement))
+    return answer(fresh_, r, std::move(problem));
   r->statement = std::move(statement);
   submit(r);
+}
+
+caf::error pool_core::check_session_use(const pg_statement& statement,
+                                        std::vector<field> fields) const {
+  if (!settings_.transaction_pooler || !needs_own_session(statement.sql))
+    return {};
+  return fail(errc::invalid_argument,
+              "the statement leaves something in its session, which a pooler lends for a "
+              "transaction at a time (database.transaction_pooler): " +
+                  observe::mask_sql(shorten_sql(statement.sql)),
+              std::move(fields));
 }
 
 bool pool_core::probe(request_token token, time_point deadline) {
@@ -107,14 +122,17 @@ void pool_core::checkout(request_token token, owner_id owner, const pg_checkout&
 
 void pool_core::execute(request_token token, pg_lease_statement what, time_point deadline) {
   auto r = obtain(request_kind::statement, token, 0, deadline);
+  auto problem = check_session_use(what.statement);
   r->statement = std::move(what.statement);
   r->returns = rolls_back(r->statement.sql);
-  submit_operation(what.lease, r);
+  submit_operation(what.lease, r, std::move(problem));
 }
 
 void pool_core::execute(request_token token, pg_batch what, time_point deadline) {
   auto r = obtain(request_kind::batch, token, 0, deadline);
   auto problem = check_batch(what);
+  for (size_t i = 0; i < what.statements.size() && !problem; ++i)
+    problem = check_session_use(what.statements[i], {statement_field(i)});
   r->batch = std::move(what.statements);
   submit_operation(what.lease, r, std::move(problem));
 }

@@ -190,6 +190,15 @@ private:
   void reclaim(pool_lease& lease, const caf::error& reason);
   void forget_lease(pool_lease& lease);
   caf::error unknown_lease(pg_lease name) const;
+
+  /// How much longer than the statement timeout a statement may run before its server
+  /// is taken for one that hangs. Behind a pooler nobody else enforces the timeout.
+  caf::timespan timeout_grace() const noexcept {
+    return settings_.transaction_pooler ? caf::timespan::zero() : std::chrono::seconds{1};
+  }
+
+  /// Behind a transaction pooler, `invalid_argument` for what needs a session.
+  caf::error check_session_use(const pg_statement& statement, std::vector<field> fields = {}) const;
   void on_leak(pool_lease& lease);
   pg_lease next_name();
 

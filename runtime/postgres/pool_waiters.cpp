@@ -6,14 +6,6 @@
 
 namespace dbs::postgres {
 
-namespace {
-
-/// How much longer than the statement timeout a server may take that enforces it,
-/// before it is taken for one that hangs.
-constexpr caf::timespan statement_grace = std::chrono::seconds{1};
-
-} // namespace
-
 request_ref pool_core::obtain(request_kind kind, request_token token, owner_id owner,
                               time_point deadline) {
   if (spare_.empty())
@@ -92,9 +84,13 @@ void pool_core::run(pool_slot& s, request_list& from, request_ref r) {
   r->place = request_place::running;
   r->slot = &s;
   r->started = timers_.now();
-  if (r->deadline == time_point::max() && settings_.statement_timeout > caf::timespan::zero()) {
-    timers_.cancel(r->timer);
-    arm(r, r->started + settings_.statement_timeout + statement_grace);
+  auto guarded = r->deadline == time_point::max() || settings_.transaction_pooler;
+  if (guarded && settings_.statement_timeout > caf::timespan::zero()) {
+    auto latest = r->started + settings_.statement_timeout + timeout_grace();
+    if (latest < r->deadline) {
+      timers_.cancel(r->timer);
+      arm(r, latest);
+    }
   }
   s.busy = true;
   auto batch = r->kind == request_kind::batch;
@@ -141,11 +137,14 @@ void pool_core::on_deadline(request_ref r) {
                             "the deadline passed while other requests ran on the lease",
                             {lease_field(r->lease->name)}));
   case request_place::running:
-    return abandon(*r->slot, fail(errc::deadline_exceeded,
-                                  r->deadline != time_point::max()
-                                      ? "the deadline passed while the statement ran"
-                                      : "the server did not keep the statement timeout of " +
-                                            pretty(settings_.statement_timeout)));
+    return abandon(*r->slot,
+                   fail(errc::deadline_exceeded,
+                        r->deadline <= timers_.now()
+                            ? "the deadline passed while the statement ran"
+                            : (settings_.transaction_pooler
+                                   ? "the statement ran longer than the statement timeout of "
+                                   : "the server did not keep the statement timeout of ") +
+                                  pretty(settings_.statement_timeout)));
   }
 }
 

@@ -152,6 +152,17 @@ bool touches_session(std::string_view sql) noexcept {
   return !harmless || mentions_session_state(sql);
 }
 
+bool needs_own_session(std::string_view sql) noexcept {
+  static constexpr std::array<std::string_view, 2> routines{"do", "call"};
+  auto pos = skip_blank(sql, 0, ";");
+  auto command = take_word(sql, pos);
+  if (one_of(command, routines))
+    return mentions_session_state(sql);
+  if (same(command, "declare"))
+    return mentions(sql, "hold");
+  return touches_session(sql);
+}
+
 bool only_reads(std::string_view sql) noexcept {
   static constexpr std::array<std::string_view, 7> readers{"select", "values", "table",  "with",
                                                            "show",   "fetch",  "explain"};

@@ -17,7 +17,12 @@ namespace dbs::postgres {
 /// does not count.
 bool touches_session(std::string_view sql) noexcept;
 
-/// The same question for the command tag of an answer, such as "INSERT 0 1": a
+/// Whether a session that is lent for a transaction at a time is not enough: as
+/// `touches_session`, but for cursors that end with the transaction and for DO and
+/// CALL, which may be as harmless as the functions that a SELECT calls.
+bool needs_own_session(std::string_view sql) noexcept;
+
+/// The same question as `touches_session` for the command tag of an answer, such as "INSERT 0 1": a
 /// second opinion that does not depend on how the text was read. "SET" counts as
 /// harmless here, because SET LOCAL has the same tag.
 bool tag_touches_session(std::string_view tag) noexcept;

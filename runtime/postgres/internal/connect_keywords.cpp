@@ -120,6 +120,9 @@ connect_keywords::connect_keywords(const database_settings& settings, caf::error
   set_default("keepalives_count", "5");
   // Encryption by GSSAPI may talk to a key server, and libpq would block on that.
   set_default("gssencmode", "disable");
+  // A pooler knows no options that would be those of all its clients.
+  if (settings.transaction_pooler)
+    return;
   set_default("options", "");
   auto& options = std::find_if(pairs_.begin(), pairs_.end(), [](const auto& pair) {
                     return pair.first == "options";

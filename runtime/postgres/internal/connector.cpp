@@ -23,12 +23,17 @@ std::string seconds(caf::timespan span) {
   return ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms";
 }
 
+bool reports_iso_dates(const PGconn& conn) {
+  auto* style = PQparameterStatus(&conn, "DateStyle");
+  return style != nullptr && std::string_view{style}.starts_with("ISO");
+}
+
 } // namespace
 
 connector::connector(connection_environment& env, const database_settings& settings, callback done)
     : env_(env), hosts_(settings.target.hosts), timeout_(settings.connect_timeout),
-      keywords_(settings, problem_), role_(keywords_.role()), done_(std::move(done)),
-      socket_(env.io()) {
+      keywords_(settings, problem_), pooled_(settings.transaction_pooler), role_(keywords_.role()),
+      done_(std::move(done)), socket_(env.io()) {
   if (hosts_.empty())
     problem_ = fail(errc::config_invalid, "the database has no host to connect to");
 }
@@ -169,6 +174,10 @@ void connector::on_established() {
   if (!mismatch.empty()) {
     role_missed_ = true;
     host_failed({std::move(mismatch), {}});
+  } else if (pooled_ && !reports_iso_dates(*conn)) {
+    address_failed({"its sessions do not have DateStyle ISO, which cannot be set through a pooler: "
+                    "set it for the role or the database",
+                    {}});
   } else if (PQsetnonblocking(conn, 1) != 0) {
     address_failed({first_line(PQerrorMessage(conn), "the socket stays blocking"), {}});
   } else {

@@ -76,6 +76,7 @@ private:
   caf::timespan timeout_;
   caf::error problem_;
   connect_keywords keywords_;
+  bool pooled_;
   session_role role_;
   callback done_;
 

@@ -12,7 +12,7 @@ namespace dbs::postgres::internal {
 session::session(connection_environment& env, const database_settings& settings,
                  connection_observer& observer, connection& handle)
     : env_(env), settings_(settings), observer_(observer), handle_(handle), socket_(env.io()),
-      cache_(settings.statement_cache) {}
+      cache_(settings.transaction_pooler ? 0 : settings.statement_cache) {}
 
 // -- connecting ------------------------------------------------------------------
 

@@ -170,6 +170,13 @@ TEST_CASE("redis.pool_min above redis.pool_max is refused, whichever was set") {
   CHECK(has(refusal_of("REDIS_POOL_MIN_SIZE", "51"), "which is \"50\" from default"));
 }
 
+TEST_CASE("a pooler's sessions cannot be reset") {
+  auto sources = with_targets();
+  sources.environment["DBS_DATABASE_TRANSACTION_POOLER"] = "true";
+  sources.environment["DBS_DATABASE_STRICT_RESET"] = "true";
+  CHECK(has(refusal(sources).what, "cannot be combined with database.transaction_pooler"));
+}
+
 TEST_CASE("all violations are reported at once") {
   auto sources = with_targets();
   sources.environment["DATABASE_URL"] = "postgresql://db:99999/app";

@@ -68,6 +68,17 @@ TEST_CASE("a strict pool resets on every return") {
   CHECK(f.server.connections[0]->log == lines{"SELECT 1", whole, "SELECT 2", whole});
 }
 
+TEST_CASE("nothing is reset behind a pooler, and what would need it is not sent") {
+  pool_fixture f{1, 0};
+  f.settings.transaction_pooler = true;
+  auto call = f.execute("CALL p()");
+  auto refused = f.execute("SET x = 1");
+  f.run();
+  CHECK(f[call].code == errc::none);
+  CHECK(f[refused].code == errc::invalid_argument);
+  CHECK(f.server.connections[0]->log == lines{"CALL p()"});
+}
+
 TEST_CASE("a clean-up that fails or takes too long closes the connection") {
   pool_fixture f{1, 0};
   auto lease = f.lease(1);

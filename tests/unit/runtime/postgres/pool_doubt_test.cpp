@@ -207,6 +207,20 @@ TEST_CASE("the time that a request waits for its turn does not count as the serv
   CHECK(f[second].code == errc::none);
 }
 
+TEST_CASE("behind a pooler the pool itself keeps the statement timeout") {
+  pool_fixture f{1, 0};
+  f.settings.statement_timeout = 5s;
+  f.settings.transaction_pooler = true;
+  f.server.answers = false;
+  auto deadline = GENERATE(0s, 60s);
+  auto slow =
+      f.execute("SELECT 1", 1, deadline == 0s ? pool_core::time_point::max() : f.now + deadline);
+  f.advance(4999ms);
+  CHECK_FALSE(f.answered(slow));
+  f.advance(1ms);
+  CHECK(f[slow].code == errc::deadline_exceeded);
+}
+
 TEST_CASE("a caller's own deadline is not cut short by the statement timeout") {
   // For a session that has raised its statement_timeout.
   pool_fixture f{1, 0};

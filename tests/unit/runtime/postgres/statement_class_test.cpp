@@ -57,6 +57,21 @@ TEST_CASE("an unfinished comment is no command") {
                               "* /* */"));
 }
 
+TEST_CASE("a session that is lent for a transaction is enough for what ends with it") {
+  for (auto sql : {"SELECT 1", "SET LOCAL x = 1", "DECLARE c CURSOR FOR SELECT 1", "CALL p(1)",
+                   "do $$ begin end $$", "FETCH c"}) {
+    CAPTURE(sql);
+    CHECK_FALSE(needs_own_session(sql));
+  }
+  for (auto sql :
+       {"SET x = 1", "LISTEN c", "DECLARE c CURSOR WITH HOLD FOR SELECT 1", "PREPARE p AS SELECT 1",
+        "CREATE TEMP TABLE t (x int)", "SELECT pg_advisory_lock(1)",
+        "DO $$ begin perform set_config('a.b', '1', false); end $$", "FROBNICATE"}) {
+    CAPTURE(sql);
+    CHECK(needs_own_session(sql));
+  }
+}
+
 TEST_CASE("the tag of an answer has a say of its own") {
   CHECK(tag_touches_session("LISTEN"));
   CHECK(tag_touches_session("DISCARD ALL"));
