@@ -154,6 +154,16 @@ TEST_CASE("what our decoding relies on is set in every session, whatever the ser
   CHECK(forced_options.find("-c client_connection_check_interval=1s") != std::string_view::npos);
 }
 
+TEST_CASE("a pooler is sent no options but those that are given") {
+  database_settings cfg;
+  cfg.transaction_pooler = true;
+  cfg.statement_timeout = 1500ms;
+  caf::error problem;
+  CHECK_FALSE(keywords_of(cfg, problem).contains("options"));
+  cfg.target.parameters = {{"options", "-c geqo=off"}};
+  CHECK(keywords_of(cfg, problem)["options"] == "-c geqo=off");
+}
+
 TEST_CASE("a statement timeout is added to the options that are given") {
   std::string forced{forced_options};
   database_settings cfg;

@@ -72,11 +72,14 @@ TEST_CASE("nothing is reset behind a pooler, and what would need it is not sent"
   pool_fixture f{1, 0};
   f.settings.transaction_pooler = true;
   auto call = f.execute("CALL p()");
+  f.run();
+  f.server.connections[0]->is_dirty = true; // for all that the text says
+  f.execute("SELECT 1");
   auto refused = f.execute("SET x = 1");
   f.run();
   CHECK(f[call].code == errc::none);
   CHECK(f[refused].code == errc::invalid_argument);
-  CHECK(f.server.connections[0]->log == lines{"CALL p()"});
+  CHECK(f.server.connections[0]->log == lines{"CALL p()", "SELECT 1"});
 }
 
 TEST_CASE("a clean-up that fails or takes too long closes the connection") {
