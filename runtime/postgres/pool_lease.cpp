@@ -185,8 +185,12 @@ void pool_core::refuse_operation(pool_lease& lease, request_ref r, caf::error re
 void pool_core::spoil(pool_lease& lease, request_kind kind) {
   // Without a transaction there is nothing to spoil, but a BEGIN that is missing makes
   // single statements of those behind it.
-  if (kind == request_kind::begin || lease.slot->conn->status() != transaction_status::idle)
+  if (kind == request_kind::begin || standing(*lease.slot) != transaction_status::idle)
     lease.spoilt = true;
+}
+
+transaction_status pool_core::standing(const pool_slot& s) {
+  return s.transfer ? s.transfer_in : s.conn->status();
 }
 
 caf::error pool_core::unknown_lease(pg_lease name) const {
@@ -211,6 +215,9 @@ void pool_core::next_operation(pool_lease& lease) {
     if (r->refused) {
       spoil(lease, r->kind);
       recycle(lease.pending, r);
+      // It may have been a part of the data.
+      if (s.transfer == pg_transfer_action::copy_in)
+        quarantine(s);
       continue;
     }
     if (r->kind == request_kind::release)
@@ -220,7 +227,9 @@ void pool_core::next_operation(pool_lease& lease) {
 }
 
 void pool_core::start_operation(pool_slot& s, request_list& from, request_ref r) {
-  auto status = s.conn->status();
+  if (!admit(s, from, r))
+    return;
+  auto status = standing(s);
   r->sent_in = status;
   auto refuse = [&](const char* what) {
     answer(from, r, fail(errc::invalid_argument, what, {lease_field(s.lease->name)}));
@@ -254,7 +263,8 @@ void pool_core::start_operation(pool_slot& s, request_list& from, request_ref r)
     break;
   }
   auto& first = r->kind == request_kind::batch ? r->batch.front() : r->statement;
-  s.last_sql.assign(shorten_sql(first.sql));
+  if (!s.transfer)
+    s.last_sql.assign(shorten_sql(first.sql));
   run(s, from, r);
 }
 
