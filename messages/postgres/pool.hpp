@@ -204,8 +204,8 @@ bool inspect(Inspector& f, pg_chunk_size& x) {
 
 /// One step of a transfer on a lease. From `stream`, `copy_out` or `copy_in` to the
 /// last chunk or an error the lease takes nothing but the steps that fit, release, and
-/// ROLLBACK, which stops the transfer first. What arrives from the server waits in the
-/// sockets until a chunk is asked for.
+/// ROLLBACK, which stops the transfer first. One chunk is read ahead; what is beyond it
+/// waits in the sockets and at the server.
 struct pg_transfer {
   /// The most bytes of one `write`.
   static constexpr size_t max_write = size_t{8} << 20;

@@ -82,8 +82,8 @@ public:
   virtual void start_transfer(pg_transfer_action kind, const pg_statement& statement,
                               pg_chunk_size chunks) = 0;
 
-  /// Reads the next chunk of a stream or COPY. What the server sends waits in the
-  /// sockets before.
+  /// Asks for the next chunk of a stream or COPY. Before, one is read ahead, and what
+  /// the server has beyond it waits in the sockets.
   virtual void next_chunk() = 0;
 
   /// Sends data to a COPY from here; answered when nothing of it is left to write.

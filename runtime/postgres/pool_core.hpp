@@ -197,6 +197,7 @@ private:
   void lose_lease(pool_slot& s, const caf::error& reason);
   void reclaim(pool_lease& lease, const caf::error& reason);
   void forget_lease(pool_lease& lease);
+  static caf::error lost_lease(const pool_lease& lease);
   caf::error unknown_lease(pg_lease name) const;
   void on_leak(pool_lease& lease);
   pg_lease next_name();

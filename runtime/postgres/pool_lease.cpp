@@ -103,10 +103,10 @@ void pool_core::lose_lease(pool_slot& s, const caf::error& reason) {
   s.lease = nullptr;
   s.phase = slot_phase::cleaning;
   lease.lost_reason = detail(reason).what;
-  auto error = fail(errc::connection_lost,
-                    "lease " + std::to_string(lease.name.id) +
-                        " has lost its connection: " + lease.lost_reason,
-                    {lease_field(lease.name)});
+  // Nobody has been told what became of a stream that writes.
+  if (s.transfer && s.transfer_writes && s.transfer_in == transaction_status::idle)
+    lease.lost_as = errc::in_doubt;
+  auto error = lost_lease(lease);
   while (!lease.pending.empty()) {
     auto r = lease.pending.begin();
     answer(lease.pending, r, r->kind == request_kind::release ? caf::error{} : error);
@@ -137,10 +137,7 @@ void pool_core::submit_operation(pg_lease name, request_ref r, caf::error proble
   if (lease.closing)
     return answer(fresh_, r, releases ? caf::error{} : unknown_lease(name));
   if (lease.slot == nullptr) {
-    auto error =
-        fail(errc::connection_lost,
-             "lease " + std::to_string(name.id) + " has lost its connection: " + lease.lost_reason,
-             {lease_field(name)});
+    auto error = lost_lease(lease);
     if (releases)
       forget_lease(lease);
     return answer(fresh_, r, releases ? caf::error{} : std::move(error));
@@ -191,6 +188,13 @@ void pool_core::spoil(pool_lease& lease, request_kind kind) {
 
 transaction_status pool_core::standing(const pool_slot& s) {
   return s.transfer ? s.transfer_in : s.conn->status();
+}
+
+caf::error pool_core::lost_lease(const pool_lease& lease) {
+  return fail(lease.lost_as,
+              "lease " + std::to_string(lease.name.id) +
+                  " has lost its connection: " + lease.lost_reason,
+              {lease_field(lease.name)});
 }
 
 caf::error pool_core::unknown_lease(pg_lease name) const {

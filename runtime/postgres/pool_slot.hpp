@@ -196,8 +196,9 @@ struct pool_lease {
   bool spoilt = false;
   request_list pending;
   timer_queue::timer_id leak_timer;
-  /// Why there is no connection any more.
+  /// Why there is no connection any more, and how that is told.
   std::string lost_reason;
+  errc lost_as = errc::connection_lost;
 };
 
 } // namespace dbs::postgres

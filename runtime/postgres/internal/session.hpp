@@ -85,16 +85,21 @@ private:
     std::optional<pg_transfer_action> kind;
     pg_chunk_size chunks;
     copying turn = copying::nobody;
-    /// A chunk was delivered and no other one is asked for: nothing is read.
-    bool paused = false;
     /// A write is answered as soon as all of it is sent.
     bool writing = false;
     /// The server was told that the data is complete.
     bool finished = false;
     /// Nobody wants to have what comes.
     bool discarding = false;
+    /// The next chunk so far.
     row_gatherer rows;
     std::string data;
+
+    bool chunk_complete() const noexcept {
+      return kind && kind != pg_transfer_action::copy_in &&
+             (rows.rows() >= chunks.rows || rows.bytes() >= chunks.bytes ||
+              data.size() >= chunks.bytes);
+    }
   };
 
   // -- connecting ------------------------------------------------------------------
@@ -143,12 +148,17 @@ private:
   bool take(pq_answer got);
   bool take_result(pq_answer got);
   bool take_error(const PGresult& got);
-  bool take_row(pq_answer got);
+  /// Nothing is read until the next step of the transfer: the chunk for it is complete,
+  /// or its end is known.
+  bool waits_for_step() const noexcept {
+    return transfer_.kind && !owed_ && (transfer_.chunk_complete() || last_ != nullptr || error_);
+  }
   /// The server begins a COPY.
   bool take_copy(ExecStatusType direction);
   /// False if there is nothing more yet.
   bool take_copy_data();
   void end_copy(const char* failure);
+  void give_chunk();
   void answer_chunk(pg_chunk chunk);
   void proceed_later();
   /// The name of a statement of ours that an error says is gone or taken.

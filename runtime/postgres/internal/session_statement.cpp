@@ -248,15 +248,23 @@ void session::proceed() {
     watch_idle();
   if (farewell_)
     lose();
-  else if (!transfer_.paused)
+  else if (!waits_for_step())
     arm_read();
 }
 
 bool session::collect() {
   auto* conn = conn_.get();
-  while (!transfer_.paused && transfer_.turn != copying::client && PQisBusy(conn) == 0) {
+  while (!waits_for_step()) {
+    if (transfer_.chunk_complete()) {
+      give_chunk();
+      if (closed_)
+        return true;
+      continue;
+    }
+    if (transfer_.turn == copying::client || PQisBusy(conn) != 0)
+      return true;
     if (transfer_.turn == copying::server) {
-      if (!take_copy_data() || closed_)
+      if (!take_copy_data())
         return true;
       continue;
     }
@@ -286,7 +294,9 @@ bool session::take(pq_answer got) {
   case PGRES_EMPTY_QUERY:
     return take_result(std::move(got));
   case PGRES_SINGLE_TUPLE:
-    return take_row(std::move(got));
+    if (!transfer_.discarding)
+      transfer_.rows.add(std::move(got));
+    return true;
   case PGRES_PIPELINE_SYNC:
     ++at_;
     return true;

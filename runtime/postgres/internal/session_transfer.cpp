@@ -24,9 +24,8 @@ void session::start_transfer(pg_transfer_action kind, const pg_statement& statem
 }
 
 void session::next_chunk() {
-  assert(transfer_.paused && "the chunk before is owed");
+  assert(!owed_ && "the chunk before is owed");
   owed_ = true;
-  transfer_.paused = false;
   proceed_later();
 }
 
@@ -53,9 +52,9 @@ void session::discard() {
     return; // it could not be sent, and the answer that says so is under way
   owed_ = true;
   transfer_.discarding = true;
-  transfer_.paused = false;
   transfer_.writing = false;
   transfer_.rows.clear();
+  transfer_.data.clear();
   if (transfer_.turn == copying::client)
     return end_copy("the COPY was stopped");
   proceed_later();
@@ -85,23 +84,6 @@ void session::proceed_later() {
 }
 
 // -- what arrives ----------------------------------------------------------------
-
-bool session::take_row(pq_answer got) {
-  if (transfer_.discarding)
-    return true;
-  auto& rows = transfer_.rows;
-  rows.add(std::move(got));
-  if (rows.rows() < transfer_.chunks.rows && rows.bytes() < transfer_.chunks.bytes)
-    return true;
-  auto chunk = rows.take();
-  if (chunk) {
-    answer_chunk({std::move(*chunk), {}, false});
-  } else {
-    error_ = std::move(chunk.error());
-    transfer_.discarding = true;
-  }
-  return true;
-}
 
 bool session::take_copy(ExecStatusType direction) {
   if (transfer_.kind == pg_transfer_action::copy_out && direction == PGRES_COPY_OUT) {
@@ -134,22 +116,31 @@ bool session::take_copy_data() {
     transfer_.turn = copying::nobody;
     return true;
   }
-  auto& data = transfer_.data;
   if (!transfer_.discarding)
-    data.append(row, static_cast<size_t>(size));
+    transfer_.data.append(row, static_cast<size_t>(size));
   PQfreemem(row);
-  if (data.size() >= transfer_.chunks.bytes) {
-    blob chunk{data};
-    data.clear();
-    answer_chunk({{}, std::move(chunk), false});
-  }
   return true;
+}
+
+void session::give_chunk() {
+  pg_chunk chunk;
+  if (transfer_.kind == pg_transfer_action::stream) {
+    auto rows = transfer_.rows.take();
+    if (!rows) {
+      error_ = std::move(rows.error());
+      transfer_.discarding = true;
+      return;
+    }
+    chunk.rows = std::move(*rows);
+  } else {
+    chunk.data = blob{transfer_.data};
+    transfer_.data.clear();
+  }
+  answer_chunk(std::move(chunk));
 }
 
 void session::answer_chunk(pg_chunk chunk) {
   owed_ = false;
-  // A COPY from here reads on, to see the connection break.
-  transfer_.paused = !chunk.last && transfer_.kind != pg_transfer_action::copy_in;
   observer_.on_chunk(handle_, std::move(chunk));
 }
 

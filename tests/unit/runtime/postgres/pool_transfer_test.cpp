@@ -345,6 +345,15 @@ TEST_CASE("a connection that breaks in a transfer answers every step") {
   }
 }
 
+TEST_CASE("a stream that writes is in doubt if its connection breaks between two chunks") {
+  scene f;
+  f.transfer(step::stream, "DELETE 1");
+  f.conn().chunk();
+  f.conn().transfer = false;
+  f.conn().kill();
+  CHECK(f[f.transfer(step::next)].code == errc::in_doubt);
+}
+
 TEST_CASE("a pool that is drained stops what streams") {
   scene f;
   f.open();
