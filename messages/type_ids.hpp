@@ -31,12 +31,14 @@ struct field;
 struct health_report;
 struct pg_batch;
 struct pg_checkout;
+struct pg_chunk;
 struct pg_holder;
 struct pg_lease;
 struct pg_lease_statement;
 struct pg_savepoint;
 struct pg_statement;
 struct pg_transaction;
+struct pg_transfer;
 struct resize_request;
 struct services_health;
 struct stats_report;
@@ -44,6 +46,7 @@ struct pool_stats;
 struct latency_summary;
 
 enum class pg_savepoint_action : uint8_t;
+enum class pg_transfer_action : uint8_t;
 
 } // namespace dbs
 
@@ -112,5 +115,11 @@ CAF_ADD_ATOM(dbs, dbs, restart_atom)
 // -- the PostgreSQL pool: batches ----------------------------------------------
 CAF_ADD_TYPE_ID(dbs, (dbs::pg_batch))
 CAF_ADD_TYPE_ID(dbs, (std::vector<dbs::pg_result>))
+
+// -- the PostgreSQL pool: streams and COPY ---------------------------------------
+CAF_ADD_TYPE_ID(dbs, (dbs::pg_transfer))
+CAF_ADD_TYPE_ID(dbs, (dbs::pg_transfer_action))
+CAF_ADD_TYPE_ID(dbs, (dbs::pg_chunk))
+CAF_ADD_ATOM(dbs, dbs, transfer_atom)
 
 CAF_END_TYPE_ID_BLOCK(dbs)

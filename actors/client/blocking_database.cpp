@@ -4,6 +4,16 @@
 
 namespace dbs {
 
+namespace {
+
+caf::expected<void> done(const caf::expected<pg_chunk>& answer) {
+  if (!answer)
+    return answer.error();
+  return caf::unit;
+}
+
+} // namespace
+
 blocking_database::blocking_database(caf::actor_system& system, postgres_pool_actor pool,
                                      call_options options)
     : self_(std::make_shared<caf::scoped_actor>(system)), pool_(std::move(pool)),
@@ -68,6 +78,47 @@ caf::expected<std::vector<pg_result>>
 blocking_database::session::execute_batch(std::vector<pg_statement> statements) {
   return blocking_ask<std::vector<pg_result>>(*self_, options_, pool_, execute_atom_v,
                                               pg_batch{lease_, std::move(statements)});
+}
+
+caf::expected<pg_chunk> blocking_database::session::transfer(pg_transfer_action action,
+                                                             pg_statement statement,
+                                                             pg_chunk_size chunks, blob data) {
+  return blocking_ask<pg_chunk>(
+      *self_, options_, pool_, transfer_atom_v,
+      pg_transfer{lease_, action, std::move(statement), chunks, std::move(data)});
+}
+
+caf::expected<pg_chunk> blocking_database::session::stream(pg_statement statement,
+                                                           pg_chunk_size chunks) {
+  return transfer(pg_transfer_action::stream, std::move(statement), chunks);
+}
+
+caf::expected<pg_chunk> blocking_database::session::copy_out(std::string sql,
+                                                             pg_chunk_size chunks) {
+  return transfer(pg_transfer_action::copy_out, make_statement(std::move(sql)), chunks);
+}
+
+caf::expected<pg_chunk> blocking_database::session::next() {
+  return transfer(pg_transfer_action::next);
+}
+
+caf::expected<void> blocking_database::session::copy_in(std::string sql) {
+  return done(transfer(pg_transfer_action::copy_in, make_statement(std::move(sql))));
+}
+
+caf::expected<void> blocking_database::session::write(blob data) {
+  return done(transfer(pg_transfer_action::write, {}, {}, std::move(data)));
+}
+
+caf::expected<pg_result> blocking_database::session::finish() {
+  auto last = transfer(pg_transfer_action::finish);
+  if (!last)
+    return std::move(last.error());
+  return std::move(last->rows);
+}
+
+caf::expected<void> blocking_database::session::stop() {
+  return done(transfer(pg_transfer_action::stop));
 }
 
 caf::expected<void> blocking_database::session::commit() {

@@ -53,6 +53,17 @@ public:
 
     caf::expected<pg_result> run(pg_statement statement);
     caf::expected<std::vector<pg_result>> execute_batch(std::vector<pg_statement> statements);
+
+    // -- streams and COPY: see `pg_session` -----------------------------------------
+
+    caf::expected<pg_chunk> stream(pg_statement statement, pg_chunk_size chunks = {});
+    caf::expected<pg_chunk> copy_out(std::string sql, pg_chunk_size chunks = {});
+    caf::expected<pg_chunk> next();
+    caf::expected<void> copy_in(std::string sql);
+    caf::expected<void> write(blob data);
+    caf::expected<pg_result> finish();
+    caf::expected<void> stop();
+
     caf::expected<void> commit();
     caf::expected<void> rollback();
     caf::expected<void> savepoint(std::string name,
@@ -64,6 +75,9 @@ public:
 
     session(std::shared_ptr<caf::scoped_actor> self, postgres_pool_actor pool, pg_lease lease,
             call_options options);
+
+    caf::expected<pg_chunk> transfer(pg_transfer_action action, pg_statement statement = {},
+                                     pg_chunk_size chunks = {}, blob data = {});
 
     std::shared_ptr<caf::scoped_actor> self_;
     postgres_pool_actor pool_;

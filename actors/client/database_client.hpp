@@ -57,9 +57,12 @@ public:
   /// `pg_session`. It belongs to `self`: when `self` dies, everything is rolled back.
   template <class Self>
   auto checkout(Self* self, pg_checkout request = {}) const {
-    return pending_session{mail(self, checkout_atom_v, options_.context(self->system()), request)
-                               .request(pool_, caf::infinite),
-                           pool_, options_};
+    return convert_answer<pg_lease>(
+        pending_request{mail(self, checkout_atom_v, options_.context(self->system()), request)
+                            .request(pool_, caf::infinite)},
+        [pool = pool_, options = options_](pg_lease lease) {
+          return pg_session{pool, lease, options};
+        });
   }
 
   template <class Self>

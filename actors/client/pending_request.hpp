@@ -6,6 +6,7 @@
 #include <caf/error.hpp>
 #include <caf/sec.hpp>
 
+#include <type_traits>
 #include <utility>
 
 namespace dbs {
@@ -40,5 +41,36 @@ public:
 private:
   Pending pending_;
 };
+
+/// A request whose handler gets `convert(answer)` in place of the answer, or nothing if
+/// that is void.
+template <class Answer, class Pending, class Convert>
+class [[nodiscard]] converted_request {
+public:
+  converted_request(pending_request<Pending> pending, Convert convert)
+      : pending_(std::move(pending)), convert_(std::move(convert)) {}
+
+  template <class OnValue, class OnError>
+  void then(OnValue on_value, OnError on_error) && {
+    std::move(pending_).then(
+        [on_value = std::move(on_value), convert = std::move(convert_)](Answer& answer) mutable {
+          if constexpr (std::is_void_v<std::invoke_result_t<Convert, Answer&>>)
+            on_value();
+          else
+            on_value(convert(answer));
+        },
+        std::move(on_error));
+  }
+
+private:
+  pending_request<Pending> pending_;
+  Convert convert_;
+};
+
+template <class Answer, class Pending, class Convert>
+converted_request<Answer, Pending, Convert> convert_answer(pending_request<Pending> pending,
+                                                           Convert convert) {
+  return {std::move(pending), std::move(convert)};
+}
 
 } // namespace dbs

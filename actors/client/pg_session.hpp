@@ -72,6 +72,56 @@ public:
     return ask(self, execute_atom_v, pg_batch{lease_, std::move(statements)});
   }
 
+  // -- streams and COPY: see `pg_transfer` ------------------------------------------
+  //
+  // One at a time, and nothing else in between: the session takes other calls after
+  // the last chunk, an error, or `stop`.
+
+  /// Runs a statement whose rows come in chunks; the handler gets a `pg_chunk`, the
+  /// first. Unless it is the last, `next` brings the next one, and until then the server
+  /// waits.
+  template <class Self>
+  auto stream(Self* self, pg_statement statement, pg_chunk_size chunks = {}) const {
+    return transfer(self, pg_transfer_action::stream, std::move(statement), chunks);
+  }
+
+  /// Runs COPY ... TO STDOUT; the handler gets a `pg_chunk`, as that of `stream` does.
+  template <class Self>
+  auto copy_out(Self* self, std::string sql, pg_chunk_size chunks = {}) const {
+    return transfer(self, pg_transfer_action::copy_out, make_statement(std::move(sql)), chunks);
+  }
+
+  template <class Self>
+  auto next(Self* self) const {
+    return transfer(self, pg_transfer_action::next);
+  }
+
+  /// Runs COPY ... FROM STDIN; then `write` sends data, and `finish` ends it.
+  template <class Self>
+  auto copy_in(Self* self, std::string sql) const {
+    return done(transfer(self, pg_transfer_action::copy_in, make_statement(std::move(sql))));
+  }
+
+  /// Answered when the data is on its way, so that who waits for that never has more
+  /// than one piece in memory. An error in it is told by `finish`.
+  template <class Self>
+  auto write(Self* self, blob data) const {
+    return done(transfer(self, pg_transfer_action::write, {}, {}, std::move(data)));
+  }
+
+  /// The handler gets a `pg_result` with the number of rows.
+  template <class Self>
+  auto finish(Self* self) const {
+    return convert_answer<pg_chunk>(transfer(self, pg_transfer_action::finish),
+                                    [](pg_chunk& last) { return std::move(last.rows); });
+  }
+
+  /// Cancels what is open; a transaction fails with it.
+  template <class Self>
+  auto stop(Self* self) const {
+    return done(transfer(self, pg_transfer_action::stop));
+  }
+
   template <class Self>
   auto commit(Self* self) const {
     return ask(self, commit_atom_v, lease_);
@@ -107,6 +157,18 @@ public:
   }
 
 private:
+  template <class Self>
+  auto transfer(Self* self, pg_transfer_action action, pg_statement statement = {},
+                pg_chunk_size chunks = {}, blob data = {}) const {
+    return ask(self, transfer_atom_v,
+               pg_transfer{lease_, action, std::move(statement), chunks, std::move(data)});
+  }
+
+  template <class Pending>
+  static auto done(pending_request<Pending> pending) {
+    return convert_answer<pg_chunk>(std::move(pending), [](pg_chunk&) {});
+  }
+
   template <class Self, class Verb, class Request>
   auto ask(Self* self, Verb verb, Request request) const {
     return pending_request{mail(self, verb, options_.context(self->system()), std::move(request))
@@ -115,29 +177,6 @@ private:
 
   postgres_pool_actor pool_;
   pg_lease lease_;
-  call_options options_;
-};
-
-/// A checkout on its way: the handler gets the session itself.
-template <class Pending>
-class [[nodiscard]] pending_session {
-public:
-  pending_session(Pending pending, postgres_pool_actor pool, call_options options)
-      : pending_(std::move(pending)), pool_(std::move(pool)), options_(options) {}
-
-  template <class OnSession, class OnError>
-  void then(OnSession on_session, OnError on_error) && {
-    std::move(pending_).then(
-        [on_session = std::move(on_session), pool = std::move(pool_),
-         options = options_](pg_lease lease) mutable {
-          on_session(pg_session{pool, lease, options});
-        },
-        std::move(on_error));
-  }
-
-private:
-  pending_request<Pending> pending_;
-  postgres_pool_actor pool_;
   call_options options_;
 };
 

@@ -93,6 +93,9 @@ postgres_pool_state::actor_type::behavior_type postgres_pool_state::make_behavio
         return with_reply(
             [&](request_token token) { core_->savepoint(token, request, context.deadline); });
       },
+      [this](transfer_atom, const call_context& context, pg_transfer& step) {
+        return transfer(context, std::move(step));
+      },
       [this](report_atom, const call_context&) { return report(); },
       [this](holders_atom, const call_context&) { return holders(); },
       // -- manager_control_actor
@@ -147,6 +150,12 @@ caf::result<std::vector<pg_result>> postgres_pool_state::execute(const call_cont
   return reply<std::vector<pg_result>>::pending();
 }
 
+caf::result<pg_chunk> postgres_pool_state::transfer(const call_context& context, pg_transfer step) {
+  auto token = chunks_.put(reply<pg_chunk>{self_});
+  core_->transfer(token, std::move(step), context.deadline);
+  return reply<pg_chunk>::pending();
+}
+
 caf::result<pg_lease> postgres_pool_state::checkout(const call_context& context,
                                                     const pg_checkout& request) {
   auto owner = watched_sender();
@@ -170,6 +179,10 @@ void postgres_pool_state::on_result(request_token token, caf::expected<pg_result
 void postgres_pool_state::on_results(request_token token,
                                      caf::expected<std::vector<pg_result>> results) {
   give(batches_.take(token), std::move(results));
+}
+
+void postgres_pool_state::on_chunk(request_token token, caf::expected<pg_chunk> chunk) {
+  give(chunks_.take(token), std::move(chunk));
 }
 
 void postgres_pool_state::on_lease(request_token token, caf::expected<pg_lease> lease) {

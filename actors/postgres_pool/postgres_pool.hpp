@@ -67,6 +67,7 @@ private:
   caf::result<pg_result> execute(const call_context& context, pg_statement statement);
   caf::result<pg_result> execute(const call_context& context, pg_lease_statement statement);
   caf::result<std::vector<pg_result>> execute(const call_context& context, pg_batch batch);
+  caf::result<pg_chunk> transfer(const call_context& context, pg_transfer step);
   caf::result<pg_lease> checkout(const call_context& context, const pg_checkout& request);
   std::vector<pg_holder> holders() const;
   pool_stats report() const;
@@ -87,6 +88,7 @@ private:
 
   void on_result(request_token token, caf::expected<pg_result> result) override;
   void on_results(request_token token, caf::expected<std::vector<pg_result>> results) override;
+  void on_chunk(request_token token, caf::expected<pg_chunk> chunk) override;
   void on_lease(request_token token, caf::expected<pg_lease> lease) override;
   void on_done(request_token token, caf::error reason) override;
   void on_ready() override;
@@ -117,6 +119,7 @@ private:
 
   internal::reply_slab<pg_result> results_;
   internal::reply_slab<std::vector<pg_result>> batches_;
+  internal::reply_slab<pg_chunk> chunks_;
   internal::reply_slab<pg_lease> leases_;
   internal::reply_slab<void> acknowledgements_;
   startup startup_;

@@ -15,5 +15,6 @@ std::vector<figure> actor_figures();
 std::vector<figure> crash_figures();
 std::vector<figure> database_figures();
 std::vector<figure> node_figures();
+std::vector<figure> transfer_figures();
 
 } // namespace dbs::bench

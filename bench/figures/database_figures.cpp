@@ -11,8 +11,6 @@
 
 #include "dbs/messages/error_detail.hpp"
 
-#include <fmt/core.h>
-
 #include <random>
 
 namespace dbs::bench {
@@ -115,10 +113,7 @@ public:
     });
   }
 
-  std::string conninfo() const {
-    return fmt::format("host={} port={} user=postgres dbname=postgres",
-                       servers_.postgres().socket_directory().string(), servers_.postgres().port());
-  }
+  std::string conninfo() const { return servers_.conninfo(); }
 
   program_load load() const { return {servers_.postgres(), connections, callers, window{}}; }
 

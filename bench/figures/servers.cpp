@@ -26,6 +26,11 @@ servers::servers() : postgres_(postgres_options()) {
   postgres_.psql("SELECT pg_prewarm('kv'), pg_prewarm('kv_pkey')");
 }
 
+std::string servers::conninfo() const {
+  return fmt::format("host={} port={} user=postgres dbname=postgres",
+                     postgres_.socket_directory().string(), postgres_.port());
+}
+
 std::vector<std::pair<std::string, std::string>> servers::settings() const {
   return {{"database.url", fmt::format("postgresql://postgres@/postgres?host={}&port={}",
                                        postgres_.socket_directory().string(), postgres_.port())},

@@ -20,6 +20,9 @@ public:
   /// What points services at them, as on dbsd's command line.
   std::vector<std::pair<std::string, std::string>> settings() const;
 
+  /// The same PostgreSQL, for libpq.
+  std::string conninfo() const;
+
   const testing::private_postgres& postgres() const noexcept { return postgres_; }
 
 private:

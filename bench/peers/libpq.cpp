@@ -157,4 +157,24 @@ load_summary libpq_sync::run(window how) {
   return recorder.summarize();
 }
 
+// -- one connection in single-row mode ---------------------------------------------
+
+libpq_single_row::libpq_single_row(const std::string& conninfo) : conn_(open(conninfo)) {}
+
+int64_t libpq_single_row::run(const char* sql) {
+  auto* conn = conn_.get();
+  if (PQsendQueryParams(conn, sql, 0, nullptr, nullptr, nullptr, nullptr, 0) != 1 ||
+      PQsetSingleRowMode(conn) != 1)
+    fail(conn_);
+  int64_t rows = 0;
+  while (result row{PQgetResult(conn)}) {
+    auto status = PQresultStatus(row.get());
+    if (status != PGRES_SINGLE_TUPLE && status != PGRES_TUPLES_OK)
+      fail(conn_);
+    if (status == PGRES_SINGLE_TUPLE)
+      rows += *PQgetvalue(row.get(), 0, 0) == '\0' || *PQgetvalue(row.get(), 0, 1) == '\0' ? 0 : 1;
+  }
+  return rows;
+}
+
 } // namespace dbs::bench

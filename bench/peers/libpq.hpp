@@ -6,6 +6,7 @@
 
 #include <libpq-fe.h>
 
+#include <cstdint>
 #include <memory>
 #include <random>
 #include <string>
@@ -75,6 +76,18 @@ public:
 private:
   libpq_connection conn_;
   random_key keys_;
+};
+
+/// One connection in single-row mode.
+class libpq_single_row {
+public:
+  explicit libpq_single_row(const std::string& conninfo);
+
+  /// Reads every cell and returns the number of rows without an empty one.
+  int64_t run(const char* sql);
+
+private:
+  libpq_connection conn_;
 };
 
 } // namespace dbs::bench

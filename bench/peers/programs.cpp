@@ -56,6 +56,22 @@ double run_script(const std::filesystem::path& interpreter, const std::string& s
 
 } // namespace
 
+std::chrono::duration<double> psql_copy(const testing::private_postgres& server,
+                                        const std::string& table,
+                                        const std::filesystem::path& file) {
+  auto output = run(program("psql"),
+                    {"-X", "-h", server.socket_directory().string(), "-p",
+                     std::to_string(server.port()), "-U", "postgres", "-d", "postgres", "-c",
+                     "\\timing on", "-c", fmt::format("\\copy {} from '{}'", table, file.string())},
+                    {});
+  double milliseconds = 0;
+  auto time = output.rfind("Time: ");
+  if (time == std::string::npos ||
+      std::sscanf(output.c_str() + time, "Time: %lf ms", &milliseconds) != 1)
+    throw std::runtime_error("psql told no time:\n" + testing::tail(output));
+  return std::chrono::duration<double, std::milli>{milliseconds};
+}
+
 double asyncpg_pool(const program_load& load) {
   return run_script(debians_python, "asyncpg_pool.py", load);
 }

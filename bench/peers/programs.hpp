@@ -5,6 +5,10 @@
 
 #include "dbs/testing/servers/private_postgres.hpp"
 
+#include <chrono>
+#include <filesystem>
+#include <string>
+
 namespace dbs::bench {
 
 /// What the programs are asked to do.
@@ -26,5 +30,10 @@ double node_postgres_pool(const program_load& load);
 
 /// pgbench -M prepared, with as many clients as `load` has connections.
 double pgbench(const program_load& load);
+
+/// psql's \copy of a file into a table: how long it says that took, without its start.
+std::chrono::duration<double> psql_copy(const testing::private_postgres& server,
+                                        const std::string& table,
+                                        const std::filesystem::path& file);
 
 } // namespace dbs::bench

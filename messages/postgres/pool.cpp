@@ -11,6 +11,9 @@ constexpr enum_names<pg_isolation, 4> isolation_names{
 
 constexpr enum_names<pg_savepoint_action, 3> savepoint_names{{"set", "rollback_to", "release"}};
 
+constexpr enum_names<pg_transfer_action, 7> transfer_names{
+    {"stream", "copy_out", "copy_in", "next", "write", "finish", "stop"}};
+
 } // namespace
 
 std::string to_string(pg_isolation x) {
@@ -35,6 +38,18 @@ bool from_string(caf::string_view in, pg_savepoint_action& out) {
 
 bool from_integer(uint8_t in, pg_savepoint_action& out) {
   return savepoint_names.from(in, out);
+}
+
+std::string to_string(pg_transfer_action x) {
+  return transfer_names.name(x);
+}
+
+bool from_string(caf::string_view in, pg_transfer_action& out) {
+  return transfer_names.parse({in.data(), in.size()}, out);
+}
+
+bool from_integer(uint8_t in, pg_transfer_action& out) {
+  return transfer_names.from(in, out);
 }
 
 } // namespace dbs

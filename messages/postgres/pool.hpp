@@ -1,6 +1,7 @@
 // The public interface of the PostgreSQL pool.
 #pragma once
 
+#include "dbs/messages/blob.hpp"
 #include "dbs/messages/call_context.hpp"
 #include "dbs/messages/field.hpp"
 #include "dbs/messages/latency_summary.hpp"
@@ -154,6 +155,95 @@ bool inspect(Inspector& f, pg_savepoint& x) {
                             f.field("name", x.name));
 }
 
+/// A step of what does not fit into one answer: a stream of rows, or a COPY.
+enum class pg_transfer_action : uint8_t {
+  /// Runs a statement whose rows come in chunks; answered with the first.
+  stream,
+  /// Runs COPY ... TO STDOUT; answered with the first chunk of its data.
+  copy_out,
+  /// Runs COPY ... FROM STDIN; answered, with an empty chunk, when the server waits for
+  /// data.
+  copy_in,
+  /// Asks for the next chunk of a stream or of COPY ... TO STDOUT.
+  next,
+  /// Sends data to COPY ... FROM STDIN; answered, with an empty chunk, when the
+  /// operating system has taken all of it.
+  write,
+  /// Ends COPY ... FROM STDIN: from here on, and not before, the rows may be in the
+  /// table. Answered with the last chunk.
+  finish,
+  /// Ends whatever is open, undone if it was a COPY ... FROM STDIN; fails the
+  /// transaction if there is one. Answered, with an empty last chunk, when the
+  /// connection is ready for something else; at once if nothing is open.
+  stop,
+};
+
+std::string to_string(pg_transfer_action x);
+bool from_string(caf::string_view in, pg_transfer_action& out);
+bool from_integer(uint8_t in, pg_transfer_action& out);
+
+template <class Inspector>
+bool inspect(Inspector& f, pg_transfer_action& x) {
+  return caf::default_enum_inspect(f, x);
+}
+
+/// A chunk ends with the row that reaches one of the limits, each at least 1. Rows do
+/// not count in a COPY.
+struct pg_chunk_size {
+  /// The most that may be asked for.
+  static constexpr uint32_t max_bytes = uint32_t{32} << 20;
+
+  uint32_t rows = 1000;
+  uint32_t bytes = uint32_t{256} << 10;
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, pg_chunk_size& x) {
+  return f.object(x).fields(f.field("rows", x.rows), f.field("bytes", x.bytes));
+}
+
+/// One step of a transfer on a lease. From `stream`, `copy_out` or `copy_in` to the
+/// last chunk or an error the lease takes nothing but the steps that fit, release, and
+/// ROLLBACK, which stops the transfer first. One chunk is read ahead; what is beyond it
+/// waits in the sockets and at the server.
+struct pg_transfer {
+  /// The most bytes of one `write`.
+  static constexpr size_t max_write = size_t{8} << 20;
+
+  pg_lease lease;
+  pg_transfer_action action = pg_transfer_action::next;
+  /// Of `stream`, `copy_out` and `copy_in`; never prepared.
+  pg_statement statement;
+  /// Of the chunks of `stream` and `copy_out`.
+  pg_chunk_size chunks;
+  /// Of `write`, cut anywhere.
+  blob data;
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, pg_transfer& x) {
+  return f.object(x).fields(f.field("lease", x.lease), f.field("action", x.action),
+                            f.field("statement", x.statement), f.field("chunks", x.chunks),
+                            f.field("data", x.data));
+}
+
+/// A part of what a transfer brings.
+struct pg_chunk {
+  /// Of a stream. The last one has the command's tag and the number of affected rows,
+  /// also in a COPY.
+  pg_result rows;
+  /// Of COPY ... TO STDOUT: whole rows.
+  blob data;
+  /// The transfer is over.
+  bool last = false;
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, pg_chunk& x) {
+  return f.object(x).fields(f.field("rows", x.rows), f.field("data", x.data),
+                            f.field("last", x.last));
+}
+
 // -- reports ---------------------------------------------------------------------
 
 /// A snapshot of the pool.
@@ -228,6 +318,7 @@ bool inspect(Inspector& f, pg_holder& x) {
 ///   statement or a batch on a lease.
 /// - `checkout` hands out a lease, in the order of asking.
 /// - `begin`, `commit`, `rollback`, `savepoint` drive the lease's transaction.
+/// - `transfer` moves the rows of a stream or the data of a COPY, chunk by chunk.
 /// - `release` gives a lease back: what is open is rolled back. Releasing twice is
 ///   harmless; anything else on a released lease is `invalid_argument`.
 /// - `report` and `holders` say where the pool stands.
@@ -244,6 +335,7 @@ using postgres_pool_actor =
                      caf::result<void>(commit_atom, call_context, pg_lease),
                      caf::result<void>(rollback_atom, call_context, pg_lease),
                      caf::result<void>(savepoint_atom, call_context, pg_savepoint),
+                     caf::result<pg_chunk>(transfer_atom, call_context, pg_transfer),
                      caf::result<pool_stats>(report_atom, call_context),
                      caf::result<std::vector<pg_holder>>(holders_atom, call_context)>;
 

@@ -41,6 +41,7 @@
 #include <cstring>
 #include <iterator>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -197,6 +198,33 @@ public:
       for (size_t row = 0; row < row_count; ++row)
         for (size_t i = 0; i < column_count; ++i)
           writer.cell(cell(row, i));
+    });
+    return result;
+  }
+
+  /// The same of cells that lie back to back in `bytes` already.
+  ///
+  /// @param ends the end of each, row by row, with `internal::result_null_bit` if it is
+  ///        null; a multiple of the number of columns.
+  template <class DescribeColumn>
+  static caf::expected<pg_result> assemble(size_t column_count, DescribeColumn&& describe_column,
+                                           std::span<const uint32_t> ends, std::string_view bytes,
+                                           std::string_view tag, uint64_t affected) {
+    auto size = internal::result_header_size + tag.size() +
+                column_count * internal::result_column_size + ends.size() * 4 + bytes.size();
+    for (size_t i = 0; i < column_count; ++i)
+      size += describe_column(i).name.size();
+    if (column_count > max_columns || size > max_size)
+      return internal::result_too_large(max_size);
+    auto row_count = column_count == 0 ? 0 : ends.size() / column_count;
+    pg_result result;
+    result.bytes_ = blob::build(size, [&](char* out) {
+      internal::result_writer writer{out, size, column_count, row_count, affected, tag};
+      for (size_t i = 0; i < column_count; ++i) {
+        pg_column column = describe_column(i);
+        writer.column(column.type_oid, column.name, column.format);
+      }
+      writer.cells(ends, bytes);
     });
     return result;
   }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace dbs::internal {
@@ -126,6 +127,16 @@ public:
     store_u32(entry_ + 4, end());
     store_u32(entry_ + 8, format);
     entry_ += result_column_size;
+  }
+
+  /// All cells at once: the end of each in `bytes`, with the null bit if it is null.
+  void cells(std::span<const uint32_t> ends, std::string_view bytes) noexcept {
+    auto start = end();
+    append(bytes);
+    for (auto x : ends) {
+      store_u32(entry_, x + start);
+      entry_ += 4;
+    }
   }
 
   void cell(std::optional<std::string_view> bytes) noexcept {

@@ -35,8 +35,13 @@ public:
   /// Answers `execute`, `execute_batch` and `command`, once each; of a batch that has
   /// succeeded the result is empty. When the connection breaks while
   /// a statement runs, the error is `connection_lost` if not a byte of it was
-  /// sent and `in_doubt` otherwise, and `on_lost` follows.
+  /// sent, or a COPY from here was not finished, and `in_doubt` otherwise, and
+  /// `on_lost` follows.
   virtual void on_result(connection& conn, caf::expected<pg_result> result) = 0;
+
+  /// Answers a step of a transfer that has succeeded. With the last chunk the transfer
+  /// is over, as it is after `on_result` in place of this.
+  virtual void on_chunk(connection& conn, pg_chunk chunk) = 0;
 
   /// Answers `cancel`, once, when the cancel request can no longer hit anything:
   /// the server has closed the socket it came on (or never got it). Comes before
@@ -69,6 +74,29 @@ public:
 
   /// Runs a parameterless command of ours, such as "BEGIN" or a reset, unprepared.
   virtual void command(std::string_view sql) = 0;
+
+  // -- transfers: each step is answered by `on_chunk`, or `on_result` if it has failed
+
+  /// Begins a transfer: `stream`, `copy_out` or `copy_in`. There must be no statement
+  /// running.
+  virtual void start_transfer(pg_transfer_action kind, const pg_statement& statement,
+                              pg_chunk_size chunks) = 0;
+
+  /// Asks for the next chunk of a stream or COPY. Before, one is read ahead, and what
+  /// the server has beyond it waits in the sockets.
+  virtual void next_chunk() = 0;
+
+  /// Sends data to a COPY from here; answered when nothing of it is left to write.
+  virtual void write_copy(std::string_view data) = 0;
+
+  /// Ends a COPY from here.
+  virtual void finish_copy() = 0;
+
+  /// Brings a transfer to its end, drops what comes until then, and undoes a COPY from
+  /// here that was not finished. May be called while a step is unanswered. The answer
+  /// to both is one `on_result`, which means nothing unless it says that the connection
+  /// broke. To be called together with `cancel`, else all rows are read.
+  virtual void discard() = 0;
 
   /// Asks the server to cancel the running statement.
   virtual void cancel() = 0;

@@ -24,6 +24,19 @@ public:
 
   void command(std::string_view sql) override { session_->command(sql); }
 
+  void start_transfer(pg_transfer_action kind, const pg_statement& statement,
+                      pg_chunk_size chunks) override {
+    session_->start_transfer(kind, statement, chunks);
+  }
+
+  void next_chunk() override { session_->next_chunk(); }
+
+  void write_copy(std::string_view data) override { session_->write_copy(data); }
+
+  void finish_copy() override { session_->finish_copy(); }
+
+  void discard() override { session_->discard(); }
+
   void cancel() override { session_->cancel(); }
 
   transaction_status status() const override { return session_->status(); }

@@ -1,13 +1,17 @@
 // The real connection to a PostgreSQL server: libpq on an event loop.
 //
 // Statements run through the extended protocol, so a text with several statements
-// is refused by the server (42601); COPY is refused by us. Results come in text
-// format.
+// is refused by the server (42601); COPY is refused by us unless it is a transfer.
+// Results come in text format. The rows of a stream come in libpq's single-row mode
+// and are gathered into chunks.
+//
+// During a COPY from here libpq 15 does not look at errors: what the server refuses in
+// the middle, it says when the COPY is finished.
 //
 // Limits of libpq 15: a cancel request travels unencrypted even when the session
 // is encrypted (it holds the process id and a secret key that is good for nothing
 // but cancelling); the arithmetic of a SCRAM login (some milliseconds) runs on the
-// loop; a result set is held in memory as a whole, so bound it by LIMIT.
+// loop; a result set is held in memory as a whole, so bound it by LIMIT, or stream it.
 // libpq's own defaults hold for what the settings leave open, including PGSSLMODE
 // and its like in the environment and ~/.pgpass.
 #pragma once

@@ -27,6 +27,8 @@ bool may_have_happened(const pool_request& r) {
   case request_kind::batch:
     return r.sent_in == transaction_status::idle &&
            std::any_of(r.batch.begin(), r.batch.end(), writes);
+  case request_kind::transfer:
+    return r.sent_in == transaction_status::idle && r.slot->transfer_writes;
   case request_kind::commit:
     return r.sent_in != transaction_status::failed;
   case request_kind::execute:
@@ -58,8 +60,9 @@ void pool_core::on_result(pool_slot& s, caf::expected<pg_result> result) {
   if (s.phase == slot_phase::closing)
     return;
   s.busy = false;
-  if (result && result->command_tag() == "PREPARE")
-    s.prepared_by_user = true;
+  s.transfer.reset();
+  if (result)
+    see_tag(s, *result);
   if (s.abandoned) {
     if (!result && breaks_connection(result.error()))
       return drop_broken(s, result.error());
@@ -73,6 +76,10 @@ void pool_core::on_result(pool_slot& s, caf::expected<pg_result> result) {
   default:
     return on_cleaned(s, result);
   }
+}
+
+void pool_core::see_tag(pool_slot& s, const pg_result& result) {
+  s.prepared_by_user = s.prepared_by_user || result.command_tag() == "PREPARE";
 }
 
 void pool_core::statement_done(pool_slot& s, caf::expected<pg_result> result) {
@@ -124,7 +131,8 @@ bool pool_core::retry_stale_plan(pool_slot& s, const caf::error& reason) {
   else
     return false;
   note(pool_event::stale_plan, s.conn.get(), &reason);
-  if (r->reprepared || s.conn->status() != transaction_status::idle)
+  if (r->reprepared || r->kind == request_kind::transfer ||
+      s.conn->status() != transaction_status::idle)
     return false;
   r->reprepared = true;
   run(s, s.running, r);
@@ -178,6 +186,14 @@ void pool_core::abandon(pool_slot& s, caf::error reason) {
   if (s.lease != nullptr && r->kind == request_kind::begin)
     s.lease->spoilt = true;
   answer(s.running, r, std::move(reason));
+  quarantine(s);
+}
+
+void pool_core::quarantine(pool_slot& s) {
+  if (s.transfer) {
+    s.busy = true;
+    s.conn->discard();
+  }
   s.abandoned = true;
   s.cleanup_timer = timers_.schedule_after(settings_.cleanup_timeout, [this, &s] {
     s.cleanup_timer = {};
@@ -234,6 +250,8 @@ void pool_core::settle(pool_slot& s) {
 
 void pool_core::give_back(pool_slot& s) {
   s.phase = slot_phase::cleaning;
+  if (s.transfer)
+    return quarantine(s);
   switch (s.conn->status()) {
   case transaction_status::idle:
     break;

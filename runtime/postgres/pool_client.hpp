@@ -38,6 +38,9 @@ public:
   /// Answers `execute` of a batch.
   virtual void on_results(request_token token, caf::expected<std::vector<pg_result>> results) = 0;
 
+  /// Answers `transfer`.
+  virtual void on_chunk(request_token token, caf::expected<pg_chunk> chunk) = 0;
+
   /// Answers `checkout`.
   virtual void on_lease(request_token token, caf::expected<pg_lease> lease) = 0;
 

@@ -28,6 +28,10 @@ void pool_slot::on_result(connection&, caf::expected<pg_result> result) {
   pool.on_result(*this, std::move(result));
 }
 
+void pool_slot::on_chunk(connection&, pg_chunk chunk) {
+  pool.on_chunk(*this, std::move(chunk));
+}
+
 void pool_slot::on_cancel_settled(connection&) {
   pool.on_cancel_settled(*this);
 }

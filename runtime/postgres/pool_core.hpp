@@ -83,6 +83,12 @@ public:
   /// statement that controls the transaction.
   void execute(request_token token, pg_batch what, time_point deadline);
 
+  /// Takes the steps of a stream or COPY. Errors before anything is sent:
+  /// `invalid_argument` for a step that does not fit where the lease stands, and what
+  /// `check_transfer` says. A `write` that was not run, whatever the reason, ends its
+  /// COPY: it would be incomplete.
+  void transfer(request_token token, pg_transfer what, time_point deadline);
+
   void begin(request_token token, const pg_transaction& what, time_point deadline);
 
   /// Never reports success for a transaction that was rolled back; a deadline that
@@ -182,6 +188,8 @@ private:
   bool leave_spoilt(pool_slot& s, request_list& from, request_ref r);
   /// After a request that the server did not run to its end.
   static void spoil(pool_lease& lease, request_kind kind);
+  /// Where the session stands, or stood before the transfer that is open.
+  static transaction_status standing(const pool_slot& s);
   /// `begun` is how a transaction that is open now and was not before has begun.
   static void track_transaction(pool_slot& s, slot_transaction begun);
   void operation_done(pool_slot& s, caf::expected<pg_result> result);
@@ -189,6 +197,7 @@ private:
   void lose_lease(pool_slot& s, const caf::error& reason);
   void reclaim(pool_lease& lease, const caf::error& reason);
   void forget_lease(pool_lease& lease);
+  static caf::error lost_lease(const pool_lease& lease);
   caf::error unknown_lease(pg_lease name) const;
 
   /// How much longer than the statement timeout a statement may run before its server
@@ -202,10 +211,19 @@ private:
   void on_leak(pool_lease& lease);
   pg_lease next_name();
 
+  // -- streams and COPY: pool_transfer.cpp ------------------------------------------
+
+  /// Whether a request on a lease is to be run, as far as transfers are concerned. If
+  /// not, it was answered, or waits for the end of the transfer that it stops.
+  bool admit(pool_slot& s, request_list& from, request_ref r);
+  static void run_transfer(pool_slot& s, const pool_request& r);
+  void on_chunk(pool_slot& s, pg_chunk chunk);
+
   // -- statements and the way back: pool_cleanup.cpp --------------------------------
 
   void on_part(pool_slot& s, pg_result part);
   void on_result(pool_slot& s, caf::expected<pg_result> result);
+  static void see_tag(pool_slot& s, const pg_result& result);
   void statement_done(pool_slot& s, caf::expected<pg_result> result);
   /// True if the statement was sent once more because of a stale plan.
   bool retry_stale_plan(pool_slot& s, const caf::error& reason);
@@ -216,6 +234,8 @@ private:
   void drop_broken(pool_slot& s, const caf::error& reason);
   /// Answers what runs and quarantines the connection.
   void abandon(pool_slot& s, caf::error reason);
+  /// Ends what runs or is open; nobody gets the connection before.
+  void quarantine(pool_slot& s);
   void send_cancels();
   void settle(pool_slot& s);
   void give_back(pool_slot& s);

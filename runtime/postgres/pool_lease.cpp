@@ -103,10 +103,10 @@ void pool_core::lose_lease(pool_slot& s, const caf::error& reason) {
   s.lease = nullptr;
   s.phase = slot_phase::cleaning;
   lease.lost_reason = detail(reason).what;
-  auto error = fail(errc::connection_lost,
-                    "lease " + std::to_string(lease.name.id) +
-                        " has lost its connection: " + lease.lost_reason,
-                    {lease_field(lease.name)});
+  // Nobody has been told what became of a stream that writes.
+  if (s.transfer && s.transfer_writes && s.transfer_in == transaction_status::idle)
+    lease.lost_as = errc::in_doubt;
+  auto error = lost_lease(lease);
   while (!lease.pending.empty()) {
     auto r = lease.pending.begin();
     answer(lease.pending, r, r->kind == request_kind::release ? caf::error{} : error);
@@ -137,10 +137,7 @@ void pool_core::submit_operation(pg_lease name, request_ref r, caf::error proble
   if (lease.closing)
     return answer(fresh_, r, releases ? caf::error{} : unknown_lease(name));
   if (lease.slot == nullptr) {
-    auto error =
-        fail(errc::connection_lost,
-             "lease " + std::to_string(name.id) + " has lost its connection: " + lease.lost_reason,
-             {lease_field(name)});
+    auto error = lost_lease(lease);
     if (releases)
       forget_lease(lease);
     return answer(fresh_, r, releases ? caf::error{} : std::move(error));
@@ -185,8 +182,19 @@ void pool_core::refuse_operation(pool_lease& lease, request_ref r, caf::error re
 void pool_core::spoil(pool_lease& lease, request_kind kind) {
   // Without a transaction there is nothing to spoil, but a BEGIN that is missing makes
   // single statements of those behind it.
-  if (kind == request_kind::begin || lease.slot->conn->status() != transaction_status::idle)
+  if (kind == request_kind::begin || standing(*lease.slot) != transaction_status::idle)
     lease.spoilt = true;
+}
+
+transaction_status pool_core::standing(const pool_slot& s) {
+  return s.transfer ? s.transfer_in : s.conn->status();
+}
+
+caf::error pool_core::lost_lease(const pool_lease& lease) {
+  return fail(lease.lost_as,
+              "lease " + std::to_string(lease.name.id) +
+                  " has lost its connection: " + lease.lost_reason,
+              {lease_field(lease.name)});
 }
 
 caf::error pool_core::unknown_lease(pg_lease name) const {
@@ -211,6 +219,9 @@ void pool_core::next_operation(pool_lease& lease) {
     if (r->refused) {
       spoil(lease, r->kind);
       recycle(lease.pending, r);
+      // It may have been a part of the data.
+      if (s.transfer == pg_transfer_action::copy_in)
+        quarantine(s);
       continue;
     }
     if (r->kind == request_kind::release)
@@ -220,7 +231,9 @@ void pool_core::next_operation(pool_lease& lease) {
 }
 
 void pool_core::start_operation(pool_slot& s, request_list& from, request_ref r) {
-  auto status = s.conn->status();
+  if (!admit(s, from, r))
+    return;
+  auto status = standing(s);
   r->sent_in = status;
   auto refuse = [&](const char* what) {
     answer(from, r, fail(errc::invalid_argument, what, {lease_field(s.lease->name)}));
@@ -254,7 +267,8 @@ void pool_core::start_operation(pool_slot& s, request_list& from, request_ref r)
     break;
   }
   auto& first = r->kind == request_kind::batch ? r->batch.front() : r->statement;
-  s.last_sql.assign(shorten_sql(first.sql));
+  if (!s.transfer)
+    s.last_sql.assign(shorten_sql(first.sql));
   run(s, from, r);
 }
 

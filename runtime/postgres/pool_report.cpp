@@ -109,7 +109,7 @@ pg_holder pool_core::holder_of(const pool_lease& lease, time_point now) const {
   result.age = now - lease.since;
   result.leaking = lease.leaking;
   if (lease.slot != nullptr) {
-    auto status = lease.slot->conn->status();
+    auto status = standing(*lease.slot);
     result.in_transaction =
         status == transaction_status::in_transaction || status == transaction_status::failed;
     result.statement = observe::mask_sql(lease.slot->last_sql);

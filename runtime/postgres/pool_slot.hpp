@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,8 @@ enum class request_kind : uint8_t {
   /// From here on: operations on a lease.
   statement,
   batch,
+  /// A step of a stream or COPY.
+  transfer,
   begin,
   commit,
   rollback,
@@ -79,6 +82,10 @@ struct pool_request {
   /// Or, in `sql`, the command of ours.
   pg_statement statement;
   std::vector<pg_statement> batch;
+  /// Of a step: what, how large chunks shall be, and what to write.
+  pg_transfer_action action = pg_transfer_action::next;
+  pg_chunk_size chunks;
+  blob data;
   /// The results of the batch so far, and their size.
   std::vector<pg_result> parts;
   size_t part_bytes = 0;
@@ -91,6 +98,7 @@ struct pool_request {
     refused = true;
     statement = {};
     batch = {};
+    data = {};
   }
 };
 
@@ -126,6 +134,7 @@ struct pool_slot final : connection_observer {
   void on_connect_failed(connection& conn, caf::error reason) override;
   void on_part(connection& conn, pg_result part) override;
   void on_result(connection& conn, caf::expected<pg_result> result) override;
+  void on_chunk(connection& conn, pg_chunk chunk) override;
   void on_cancel_settled(connection& conn) override;
   void on_lost(connection& conn, caf::error reason) override;
 
@@ -133,8 +142,14 @@ struct pool_slot final : connection_observer {
   connection_ptr conn;
   slot_phase phase = slot_phase::connecting;
   slot_transaction transaction = slot_transaction::none;
-  /// `on_result` is owed.
+  /// An answer is owed.
   bool busy = false;
+  /// The stream or COPY that is open, also between its steps.
+  std::optional<pg_transfer_action> transfer;
+  /// Where the session stood before it, since now the server says `active`.
+  transaction_status transfer_in = transaction_status::idle;
+  /// It may have changed something, if its end is missed.
+  bool transfer_writes = false;
   /// `on_cancel_settled` is owed.
   bool cancelling = false;
   /// What ran was answered already: quarantined until result and cancel are in.
@@ -181,8 +196,9 @@ struct pool_lease {
   bool spoilt = false;
   request_list pending;
   timer_queue::timer_id leak_timer;
-  /// Why there is no connection any more.
+  /// Why there is no connection any more, and how that is told.
   std::string lost_reason;
+  errc lost_as = errc::connection_lost;
 };
 
 } // namespace dbs::postgres

@@ -93,6 +93,8 @@ void pool_core::run(pool_slot& s, request_list& from, request_ref r) {
     }
   }
   s.busy = true;
+  if (r->kind == request_kind::transfer)
+    return run_transfer(s, *r);
   auto batch = r->kind == request_kind::batch;
   if (!batch && r->kind != request_kind::execute && r->kind != request_kind::statement)
     return s.conn->command(r->statement.sql);
@@ -168,6 +170,9 @@ void pool_core::deliver(const pool_request& r, caf::error reason) {
     return client_.on_result(r.token, std::move(reason));
   case request_kind::batch:
     return client_.on_results(r.token, std::move(reason));
+  case request_kind::transfer:
+    return client_.on_chunk(r.token, reason ? caf::expected<pg_chunk>{std::move(reason)}
+                                            : pg_chunk{{}, {}, true});
   case request_kind::checkout:
     return client_.on_lease(r.token, std::move(reason));
   default:

@@ -126,6 +126,12 @@ bool has_word(std::string_view sql, const std::array<std::string_view, N>& list)
   return false;
 }
 
+/// Whether it is a COPY with that word.
+bool is_copy_with(std::string_view sql, std::string_view word) noexcept {
+  auto pos = skip_blank(sql, 0, ";");
+  return same(take_word(sql, pos), "copy") && has_word(sql.substr(pos), std::array{word});
+}
+
 bool mentions_session_state(std::string_view sql) noexcept {
   static constexpr std::array<std::string_view, 5> marks{"advisory_lock", "set_config", "pg_temp",
                                                          "dblink_connect", "setseed"};
@@ -172,9 +178,17 @@ bool only_reads(std::string_view sql) noexcept {
   auto pos = skip_blank(sql, 0, "(;");
   if (pos == sql.size())
     return true; // the empty statement
-  if (!one_of(take_word(sql, pos), readers))
+  if (!one_of(take_word(sql, pos), readers) && (!copies_out(sql) || copies_in(sql)))
     return false;
   return !has_word(sql.substr(pos), writers);
+}
+
+bool copies_in(std::string_view sql) noexcept {
+  return is_copy_with(sql, "stdin");
+}
+
+bool copies_out(std::string_view sql) noexcept {
+  return is_copy_with(sql, "stdout");
 }
 
 bool commits(std::string_view sql) noexcept {

@@ -28,9 +28,14 @@ bool needs_own_session(std::string_view sql) noexcept;
 bool tag_touches_session(std::string_view tag) noexcept;
 
 /// False for whatever may change the database: everything but SELECT, VALUES, TABLE,
-/// WITH, SHOW, FETCH and EXPLAIN, and those as well if they mention a command that
-/// writes. A function that is called counts as one that only reads.
+/// WITH, SHOW, FETCH, EXPLAIN and COPY TO STDOUT, and those as well if they mention a
+/// command that writes. A function that is called counts as one that only reads.
 bool only_reads(std::string_view sql) noexcept;
+
+/// True for COPY with the word STDIN, or STDOUT. What names mean is the server's affair:
+/// it says which way the data goes.
+bool copies_in(std::string_view sql) noexcept;
+bool copies_out(std::string_view sql) noexcept;
 
 /// True for COMMIT, END, COMMIT PREPARED and PREPARE TRANSACTION.
 bool commits(std::string_view sql) noexcept;

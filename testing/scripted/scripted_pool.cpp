@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cctype>
 #include <map>
+#include <optional>
+#include <utility>
 
 namespace dbs::testing {
 
@@ -25,8 +27,8 @@ std::string without_layout(const std::string& sql) {
   return result;
 }
 
-std::string call_of(const pg_statement& what) {
-  auto result = "execute " + without_layout(what.sql);
+std::string call_of(const pg_statement& what, const std::string& verb = "execute") {
+  auto result = verb + " " + without_layout(what.sql);
   for (size_t i = 0; i < what.params.size(); ++i) {
     result += (i == 0 ? " with $" : ", $") + std::to_string(i + 1) + " = ";
     result += what.params.is_null(i) ? "null" : "'" + std::string{what.params.c_str(i)} + "'";
@@ -57,6 +59,13 @@ std::string call_of(const pg_savepoint& what) {
   return "savepoint " + what.name;
 }
 
+std::string call_of(const pg_transfer& what) {
+  auto verb = to_string(what.action);
+  if (!what.statement.sql.empty())
+    return call_of(what.statement, verb);
+  return what.data.empty() ? verb : verb + " " + std::string{what.data.view()};
+}
+
 // -- the actor -----------------------------------------------------------------------
 
 /// What a request gets, and when.
@@ -68,8 +77,31 @@ struct verdict {
 
 constexpr auto never = call_context::time_point::max();
 
+/// A stream or COPY in the middle.
+struct open_transfer {
+  scripted_answer answer;
+  pg_chunk_size chunks;
+  size_t rows_given = 0;
+
+  /// The next rows; `last` if they are all that is left.
+  pg_chunk take_rows() {
+    auto& all = answer.rows();
+    auto first = std::exchange(rows_given, std::min(all.rows(), rows_given + chunks.rows));
+    auto last = rows_given == all.rows();
+    auto cell = [&](size_t row, size_t column) -> std::optional<std::string_view> {
+      auto from = all.row(first + row);
+      return from.is_null(column) ? std::nullopt : std::optional{from.text(column)};
+    };
+    auto rows = pg_result::build(
+        all.columns(), rows_given - first, [&all](size_t i) { return all.column(i); }, cell,
+        last ? all.command_tag() : std::string_view{}, last ? all.affected_rows() : 0);
+    return {std::move(*rows), {}, last};
+  }
+};
+
 struct lease_state {
   uint64_t owner = 0;
+  std::optional<open_transfer> transfer;
   /// When the answer to its last request is given.
   call_context::time_point busy_until;
 };
@@ -110,6 +142,9 @@ public:
         [this](savepoint_atom, const call_context& context, const pg_savepoint& what) {
           return on_lease<void>(context, what.lease, call_of(what));
         },
+        [this](transfer_atom, const call_context& context, const pg_transfer& what) {
+          return transfer(context, what);
+        },
         [this](report_atom, const call_context&) { return stats(); },
         [this](holders_atom, const call_context&) { return holders(); },
     };
@@ -125,9 +160,7 @@ private:
   caf::result<std::vector<pg_result>> execute(const call_context& context, const pg_batch& what) {
     auto found = leases_.find(what.lease.id);
     if (found == leases_.end())
-      return fail(errc::invalid_argument,
-                  script_->refuse("a batch on lease " + std::to_string(what.lease.id) +
-                                  ", which nobody holds"));
+      return nobody_holds("a batch", what.lease);
     auto& busy_until = found->second.busy_until;
     std::vector<pg_result> results;
     verdict last{std::max(self_->now(), busy_until), {}, {}};
@@ -141,6 +174,52 @@ private:
     }
     busy_until = last.at;
     return give<std::vector<pg_result>>(std::move(last), std::move(results));
+  }
+
+  caf::result<pg_chunk> transfer(const call_context& context, const pg_transfer& what) {
+    auto call = call_of(what);
+    note(what.lease.id, call);
+    auto found = leases_.find(what.lease.id);
+    if (found == leases_.end())
+      return nobody_holds(call, what.lease);
+    auto& state = found->second;
+    auto& open = state.transfer;
+    auto starts = !what.statement.sql.empty();
+    auto expected = starts && !open ? script_->take(call) : std::nullopt;
+    if (expected)
+      open = open_transfer{*expected, what.chunks};
+    else if (starts || (!open && what.action != pg_transfer_action::stop))
+      return fail(errc::invalid_argument, script_->refuse(call));
+    pg_chunk chunk;
+    scripted_answer answer;
+    switch (what.action) {
+    case pg_transfer_action::stream:
+      answer = open->answer;
+      [[fallthrough]];
+    case pg_transfer_action::next:
+      chunk = open->take_rows();
+      break;
+    case pg_transfer_action::finish:
+      answer = open->answer;
+      chunk.rows = answer.rows();
+      [[fallthrough]];
+    case pg_transfer_action::stop:
+      chunk.last = true;
+      break;
+    default:
+      break;
+    }
+    auto what_comes = judge(context, answer, call, std::max(self_->now(), state.busy_until));
+    state.busy_until = what_comes.at;
+    if (chunk.last || what_comes.why)
+      open.reset();
+    return give<pg_chunk>(std::move(what_comes), std::move(chunk));
+  }
+
+  caf::error nobody_holds(const std::string& call, pg_lease lease) {
+    return fail(
+        errc::invalid_argument,
+        script_->refuse(call + " on lease " + std::to_string(lease.id) + ", which nobody holds"));
   }
 
   /// The same error, as the pool has it for a statement of a batch.
@@ -174,9 +253,7 @@ private:
     note(lease.id, call);
     auto found = leases_.find(lease.id);
     if (found == leases_.end())
-      return fail(
-          errc::invalid_argument,
-          script_->refuse(call + " on lease " + std::to_string(lease.id) + ", which nobody holds"));
+      return nobody_holds(call, lease);
     auto& state = found->second;
     auto is_statement = std::is_same_v<T, pg_result>;
     auto what = judge(context, is_statement ? script_->take(call) : take_or_succeed(call), call,
@@ -270,6 +347,11 @@ scripted_pool::scripted_pool(actor_fixture& fix)
 
 scripted_answer& scripted_pool::expect_statement(const pg_statement& statement) {
   return script_->expect(call_of(statement));
+}
+
+scripted_answer& scripted_pool::expect_transfer(pg_transfer_action kind,
+                                                const pg_statement& statement) {
+  return script_->expect(call_of(statement, to_string(kind)));
 }
 
 scripted_answer& scripted_pool::expect_checkout() {

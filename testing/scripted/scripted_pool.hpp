@@ -29,7 +29,7 @@ namespace dbs::testing {
 /// As with the real pool, requests are answered by their deadline, the answers on one
 /// lease come in the order of the requests, a lease that was released is refused, and
 /// one whose owner dies is taken back. Nothing understands SQL: `commit` without
-/// `begin` is no error here.
+/// `begin` is no error here. There is no COPY ... TO STDOUT.
 class scripted_pool {
 public:
   /// Lives on the fixture's loop.
@@ -43,6 +43,19 @@ public:
   }
 
   scripted_answer& expect_statement(const pg_statement& statement);
+  /// Expects a stream: the rows of the answer come in chunks of as many as are asked
+  /// for.
+  template <class... Ts>
+  scripted_answer& expect_stream(std::string sql, const Ts&... params) {
+    return expect_transfer(pg_transfer_action::stream, make_statement(std::move(sql), params...));
+  }
+
+  /// Expects COPY ... FROM STDIN, which takes every write; the answer is that of
+  /// `finish`.
+  scripted_answer& expect_copy_in(std::string sql) {
+    return expect_transfer(pg_transfer_action::copy_in, make_statement(std::move(sql)));
+  }
+
   scripted_answer& expect_checkout();
   scripted_answer& expect_begin(const transaction_options& how = {});
   scripted_answer& expect_commit();
@@ -63,6 +76,8 @@ public:
   void verify() const { script_->verify(); }
 
 private:
+  scripted_answer& expect_transfer(pg_transfer_action kind, const pg_statement& statement);
+
   std::shared_ptr<call_script> script_;
   postgres_pool_actor actor_;
 };

@@ -1,5 +1,7 @@
 #include "catalogue.hpp"
 
+#include "dbs/messages/postgres/copy_text.hpp"
+
 #include <array>
 #include <random>
 
@@ -33,25 +35,24 @@ const std::vector<std::string>& schema() {
   return result;
 }
 
-product_batch make_products(int32_t first, int32_t count) {
-  product_batch result;
+const char* const copy_products =
+    "COPY product (id, category, name, description, price_cents, stock) FROM STDIN";
+
+std::string make_products(int32_t first, int32_t count) {
+  std::string result;
   std::minstd_rand random{static_cast<uint32_t>(first)};
   for (int32_t id = first; id < first + count; ++id) {
     auto name =
         pick(adjectives, random) + " " + pick(materials, random) + " " + pick(things, random);
-    result.ids.push_back(id);
-    result.categories.push_back(static_cast<int32_t>(random() % category_count));
-    result.descriptions.push_back("A " + name + " " + pick(uses, random) + ", model " +
-                                  std::to_string(id) + ".");
-    result.names.push_back(std::move(name));
-    result.price_cents.push_back(static_cast<int64_t>(100 + random() % 100'000));
-    result.stock.push_back(static_cast<int32_t>(random() % 500));
+    auto category = static_cast<int32_t>(random() % category_count);
+    auto description =
+        "A " + name + " " + pick(uses, random) + ", model " + std::to_string(id) + ".";
+    auto price_cents = static_cast<int64_t>(100 + random() % 100'000);
+    auto stock = static_cast<int32_t>(random() % 500);
+    // It cannot fail: there is no zero byte in these words.
+    static_cast<void>(append_copy_row(result, id, category, name, description, price_cents, stock));
   }
   return result;
 }
-
-const char* const insert_products =
-    "INSERT INTO product (id, category, name, description, price_cents, stock) "
-    "SELECT * FROM unnest($1::int[], $2::int[], $3::text[], $4::text[], $5::bigint[], $6::int[])";
 
 } // namespace dbs::demo

@@ -3,8 +3,6 @@
 #include "catalogue.hpp"
 #include "zipf.hpp"
 
-#include "dbs/runtime/caf/mail.hpp"
-
 #include <caf/event_based_actor.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/stateful_actor.hpp>
@@ -15,8 +13,7 @@ namespace dbs::demo {
 
 namespace {
 
-constexpr int32_t rows_per_batch = 1000;
-constexpr int32_t batches_in_flight = 4;
+constexpr int32_t rows_per_write = 1000;
 
 using clock = std::chrono::steady_clock;
 
@@ -148,40 +145,22 @@ caf::error load_catalogue(caf::actor_system& system, const database_client& data
   for (auto& statement : schema())
     if (auto made = sync.run({statement, {}, false}); !made)
       return std::move(made.error());
-  caf::scoped_actor self{system};
-  using pending_type = decltype(mail(self, execute_atom_v, call_context{}, pg_statement{})
-                                    .request(database.actor(), caf::infinite));
-  std::deque<pending_type> in_flight;
-  caf::error problem;
-  int32_t loaded = 0;
-  auto finish_oldest = [&] {
-    in_flight.front().receive(
-        [&](const pg_result& result) {
-          loaded += static_cast<int32_t>(result.affected_rows());
-          on_progress(loaded);
-        },
-        [&](caf::error& reason) { problem = as_service_error(std::move(reason)); });
-    in_flight.pop_front();
-  };
-  for (int32_t first = 1; first <= product_count && !problem; first += rows_per_batch) {
-    if (stop.stop_requested()) {
-      problem = ended_early();
-      break;
-    }
-    auto batch = make_products(first, rows_per_batch);
-    pg_statement insert{insert_products,
-                        make_params(batch.ids, batch.categories, batch.names, batch.descriptions,
-                                    batch.price_cents, batch.stock),
-                        true};
-    in_flight.push_back(mail(self, execute_atom_v, call_context{}, std::move(insert))
-                            .request(database.actor(), caf::infinite));
-    if (in_flight.size() == batches_in_flight)
-      finish_oldest();
+  auto session = sync.checkout();
+  if (!session)
+    return std::move(session.error());
+  if (auto begun = session->copy_in(copy_products); !begun)
+    return std::move(begun.error());
+  for (int32_t first = 1; first <= product_count; first += rows_per_write) {
+    if (stop.stop_requested())
+      return ended_early();
+    auto rows = make_products(first, rows_per_write);
+    if (auto written = session->write(blob{rows}); !written)
+      return std::move(written.error());
+    on_progress(first + rows_per_write - 1);
   }
-  while (!in_flight.empty())
-    finish_oldest();
-  if (problem)
-    return problem;
+  if (auto loaded = session->finish(); !loaded)
+    return std::move(loaded.error());
+  session->release();
   for (auto statement : {"CREATE INDEX ON product (category, id)", "ANALYZE product"})
     if (auto made = sync.run({statement, {}, false}); !made)
       return std::move(made.error());

@@ -38,7 +38,7 @@ struct workload_options {
 /// What the functions below answer after a stop request.
 caf::error ended_early();
 
-/// Loads the catalogue; `on_progress` is told how many rows are there.
+/// Loads the catalogue; `on_progress` is told how many rows were sent.
 caf::error load_catalogue(caf::actor_system& system, const database_client& database,
                           const std::stop_token& stop,
                           const std::function<void(int32_t)>& on_progress);

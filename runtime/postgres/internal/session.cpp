@@ -122,10 +122,11 @@ void session::lose() {
   auto why = std::move(*farewell_);
   why.what = "the connection to " + endpoint() + " broke: " + why.what;
   release();
+  auto undone = transfer_.kind == pg_transfer_action::copy_in && !transfer_.finished;
   forget_plan();
   if (owed_) {
     // An error that the server reported stands, whatever happened next.
-    auto code = sent_ ? errc::in_doubt : errc::connection_lost;
+    auto code = sent_ && !undone ? errc::in_doubt : errc::connection_lost;
     answer(error_ ? std::move(error_) : fail(code, why));
     // From within its answer the owner may have sent the next one.
     while (!closed_ && owed_)
@@ -134,6 +135,13 @@ void session::lose() {
       return;
   }
   observer_.on_lost(handle_, fail(errc::connection_lost, std::move(why)));
+}
+
+void session::lose_later() {
+  env_.io().post([self = shared_from_this()] {
+    if (!self->closed_)
+      self->env_.enter([&self] { self->lose(); });
+  });
 }
 
 void session::answer(caf::expected<pg_result> result) {
@@ -152,7 +160,7 @@ void session::close() {
   if (connector_ != nullptr)
     connector_->stop();
   // A server does not look at its socket while it works: what runs would go on.
-  if (owed_ && !cancelling_)
+  if ((owed_ || running()) && !cancelling_)
     send_cancel([] {});
   release();
 }

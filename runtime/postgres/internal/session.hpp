@@ -7,6 +7,7 @@
 #include "dbs/runtime/postgres/internal/connector.hpp"
 #include "dbs/runtime/postgres/internal/pq_handles.hpp"
 #include "dbs/runtime/postgres/internal/pq_socket.hpp"
+#include "dbs/runtime/postgres/internal/row_gatherer.hpp"
 #include "dbs/runtime/postgres/internal/statement_cache.hpp"
 
 #include <caf/error.hpp>
@@ -38,6 +39,11 @@ public:
   void execute(const pg_statement& statement);
   void execute_batch(std::span<const pg_statement> statements);
   void command(std::string_view sql);
+  void start_transfer(pg_transfer_action kind, const pg_statement& statement, pg_chunk_size chunks);
+  void next_chunk();
+  void write_copy(std::string_view data);
+  void finish_copy();
+  void discard();
   void cancel();
   transaction_status status() const;
   bool dirty() const noexcept { return dirty_; }
@@ -71,6 +77,31 @@ private:
     std::string name;
   };
 
+  /// Whose turn it is to send data.
+  enum class copying : uint8_t { nobody, server, client };
+
+  struct transfer_state {
+    /// None, unless what runs is a transfer.
+    std::optional<pg_transfer_action> kind;
+    pg_chunk_size chunks;
+    copying turn = copying::nobody;
+    /// A write is answered as soon as all of it is sent.
+    bool writing = false;
+    /// The server was told that the data is complete.
+    bool finished = false;
+    /// Nobody wants to have what comes.
+    bool discarding = false;
+    /// The next chunk so far.
+    row_gatherer rows;
+    std::string data;
+
+    bool chunk_complete() const noexcept {
+      return kind && kind != pg_transfer_action::copy_in &&
+             (rows.rows() >= chunks.rows || rows.bytes() >= chunks.bytes ||
+              data.size() >= chunks.bytes);
+    }
+  };
+
   // -- connecting ------------------------------------------------------------------
 
   void on_connected(connector::session established);
@@ -102,6 +133,8 @@ private:
   /// Writes what libpq has buffered, now or when the socket lets us. False if the
   /// connection is broken.
   bool flush();
+  /// Goes on with what `flush` has left.
+  void write_on();
   void answer_later(caf::error reason);
 
   // -- receiving -------------------------------------------------------------------
@@ -109,11 +142,25 @@ private:
   void arm_read();
   void arm_write();
   void on_readable();
+  void proceed();
   /// Takes all results that have arrived. False if the connection is unusable.
   bool collect();
   bool take(pq_answer got);
   bool take_result(pq_answer got);
   bool take_error(const PGresult& got);
+  /// Nothing is read until the next step of the transfer: the chunk for it is complete,
+  /// or its end is known.
+  bool waits_for_step() const noexcept {
+    return transfer_.kind && !owed_ && (transfer_.chunk_complete() || last_ != nullptr || error_);
+  }
+  /// The server begins a COPY.
+  bool take_copy(ExecStatusType direction);
+  /// False if there is nothing more yet.
+  bool take_copy_data();
+  void end_copy(const char* failure);
+  void give_chunk();
+  void answer_chunk(pg_chunk chunk);
+  void proceed_later();
   /// The name of a statement of ours that an error says is gone or taken.
   const std::string* lost_statement(const error_detail& error) const;
   step current() const noexcept { return at_ < plan_.size() ? plan_[at_].what : step::none; }
@@ -131,6 +178,7 @@ private:
   void break_off();
   /// Answers what is owed and reports the loss.
   void lose();
+  void lose_later();
   void answer(caf::expected<pg_result> result);
   void release();
 
@@ -144,6 +192,7 @@ private:
   pq_socket socket_;
   host_port server_;
   int backend_pid_ = 0;
+  bool read_armed_ = false;
   bool write_armed_ = false;
   /// Whether the running statement may have reached the server.
   bool sent_ = false;
@@ -162,6 +211,7 @@ private:
   /// A command of ours: not classified.
   bool own_command_ = false;
   bool batch_ = false;
+  transfer_state transfer_;
   /// What the steps `prepare` put into the cache, in their order.
   std::deque<statement_cache::entry> preparing_;
   /// The statement, unless it is one of a batch.

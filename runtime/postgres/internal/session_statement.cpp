@@ -183,12 +183,8 @@ void session::sent(bool accepted) {
   // A call that failed with the connection intact has sent nothing. One that broke
   // it may have.
   sent_ = sent_ || accepted || PQstatus(conn_.get()) == CONNECTION_BAD;
-  if (accepted && flush())
-    return;
-  env_.io().post([self = shared_from_this()] {
-    if (!self->closed_)
-      self->env_.enter([&self] { self->lose(); });
-  });
+  if (!accepted || !flush())
+    lose_later();
 }
 
 bool session::flush() {
@@ -213,7 +209,10 @@ void session::forget_statements() {
 // -- receiving -------------------------------------------------------------------
 
 void session::arm_read() {
+  if (std::exchange(read_armed_, true))
+    return;
   socket_.wait_readable([self = shared_from_this()](boost::system::error_code) {
+    self->read_armed_ = false;
     if (!self->closed_ && !self->lost_)
       self->env_.enter([&self] { self->on_readable(); });
   });
@@ -225,10 +224,7 @@ void session::arm_write() {
   socket_.wait_writable([self = shared_from_this()](boost::system::error_code) {
     self->write_armed_ = false;
     if (!self->closed_ && !self->lost_)
-      self->env_.enter([&self] {
-        if (!self->flush())
-          self->lose();
-      });
+      self->env_.enter([&self] { self->write_on(); });
   });
 }
 
@@ -236,6 +232,10 @@ void session::on_readable() {
   // It also writes what is left to write: no deadlock if both sides are full.
   if (PQconsumeInput(conn_.get()) != 1)
     break_off();
+  proceed();
+}
+
+void session::proceed() {
   if (running()) {
     // Even from a connection that has just ended, what arrived before counts.
     auto usable = collect();
@@ -248,13 +248,26 @@ void session::on_readable() {
     watch_idle();
   if (farewell_)
     lose();
-  else
+  else if (!waits_for_step())
     arm_read();
 }
 
 bool session::collect() {
   auto* conn = conn_.get();
-  while (PQisBusy(conn) == 0) {
+  while (!waits_for_step()) {
+    if (transfer_.chunk_complete()) {
+      give_chunk();
+      if (closed_)
+        return true;
+      continue;
+    }
+    if (transfer_.turn == copying::client || PQisBusy(conn) != 0)
+      return true;
+    if (transfer_.turn == copying::server) {
+      if (!take_copy_data())
+        return true;
+      continue;
+    }
     pq_answer got{PQgetResult(conn)};
     if (got != nullptr) {
       if (!take(std::move(got)))
@@ -280,6 +293,10 @@ bool session::take(pq_answer got) {
   case PGRES_COMMAND_OK:
   case PGRES_EMPTY_QUERY:
     return take_result(std::move(got));
+  case PGRES_SINGLE_TUPLE:
+    if (!transfer_.discarding)
+      transfer_.rows.add(std::move(got));
+    return true;
   case PGRES_PIPELINE_SYNC:
     ++at_;
     return true;
@@ -288,11 +305,7 @@ bool session::take(pq_answer got) {
   case PGRES_COPY_IN:
   case PGRES_COPY_OUT:
   case PGRES_COPY_BOTH:
-    // libpq would return this for ever, and there is no way back that does not
-    // move data.
-    error_ = fail(errc::invalid_argument, "COPY is not supported; the connection was closed");
-    farewell_ = error_detail{"closed by DatabaseServices because of a COPY", {}, {}, {}};
-    return false;
+    return take_copy(PQresultStatus(got.get()));
   default:
     return take_error(*got);
   }
@@ -365,6 +378,8 @@ void session::forget_plan() {
   at_ = 0;
   cached_ = nullptr;
   preparing_.clear();
+  if (transfer_.kind)
+    transfer_ = {};
 }
 
 void session::complete() {
@@ -375,7 +390,7 @@ void session::complete() {
   if (error_)
     result = std::move(error_);
   else if (last_ != nullptr)
-    result = to_pg_result(*last_);
+    result = transfer_.kind ? transfer_.rows.take(*last_) : to_pg_result(*last_);
   if (last_ != nullptr && !own_command_ && (cached_ == nullptr || !cached_->tag_seen)) {
     auto touches = tag_touches_session(PQcmdStatus(last_.get()));
     dirty_ = dirty_ || touches;
@@ -384,6 +399,10 @@ void session::complete() {
       cached_->tag_seen = true;
     }
   }
+  auto transfers = transfer_.kind && !transfer_.discarding;
+  blob data;
+  if (transfers)
+    data = blob{transfer_.data};
   forget_plan();
   last_.reset();
   error_.reset();
@@ -392,7 +411,10 @@ void session::complete() {
   // What the server said right behind the answer must be known before the owner
   // sends the next statement.
   watch_idle();
-  answer(std::move(result));
+  if (transfers && result)
+    answer_chunk({std::move(*result), std::move(data), true});
+  else
+    answer(std::move(result));
 }
 
 void session::watch_idle() {

@@ -1,9 +1,12 @@
 // The code in docs/database.md, run against a real server.
 #include "integration/actors/postgres_pool/pool_fixture.hpp"
 
+#include "dbs/messages/postgres/copy_text.hpp"
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <iostream>
+#include <memory>
 
 using namespace std::chrono_literals;
 
@@ -95,4 +98,64 @@ TEST_CASE_METHOD(fixture, "docs/database.md: a batch") {
     db.checkout(self).then(raise, on_error);
   });
   CHECK(cents == 2501 + 9901);
+}
+
+namespace {
+
+struct reader {
+  caf::event_based_actor* self;
+  dbs::pg_session session;
+  int64_t cents = 0;
+
+  void read() {
+    session.stream(self, dbs::make_statement("select cents from product"), {.rows = 500})
+        .then([this](const dbs::pg_chunk& chunk) { take(chunk); }, on_error);
+  }
+
+  void take(const dbs::pg_chunk& chunk) {
+    for (auto row : chunk.rows)
+      cents += *row.get<int>("cents");
+    if (chunk.last)
+      return session.release();
+    session.next(self).then([this](const dbs::pg_chunk& more) { take(more); }, on_error);
+  }
+
+  static void on_error(const caf::error& why) { FAIL_CHECK(dbs::describe(why)); }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(fixture, "docs/database.md: a stream") {
+  server.psql("insert into product select n, 'more', 1 from generate_series(3, 2000) n");
+  auto db = client();
+  std::shared_ptr<reader> found;
+  in_an_actor([&](caf::event_based_actor* self) {
+    db.checkout(self).then(
+        [&found, self](dbs::pg_session session) {
+          found = std::make_shared<reader>(reader{self, std::move(session)});
+          found->read();
+        },
+        reader::on_error);
+  });
+  CHECK(found->cents == 2500 + 9900 + 1998);
+}
+
+TEST_CASE_METHOD(fixture, "docs/database.md: COPY in") {
+  uint64_t loaded = 0;
+  auto on_error = [](const caf::error& why) { FAIL_CHECK(dbs::describe(why)); };
+  auto db = client();
+  std::string rows;
+  REQUIRE_FALSE(dbs::append_copy_row(rows, 3, "chair", 4900));
+  REQUIRE_FALSE(dbs::append_copy_row(rows, 4, "rug\tor mat", std::nullopt));
+  in_an_actor([&](caf::event_based_actor* self) {
+    auto load = [&, self](const dbs::pg_session& session) {
+      session.copy_in(self, "copy product from stdin").then([] {}, on_error);
+      session.write(self, dbs::blob{rows}).then([] {}, on_error);
+      session.finish(self).then(
+          [&](const dbs::pg_result& result) { loaded = result.affected_rows(); }, on_error);
+    };
+    db.checkout(self).then(load, on_error);
+  });
+  CHECK(loaded == 2);
+  CHECK(server.psql("select name from product where cents is null") == "rug\tor mat");
 }

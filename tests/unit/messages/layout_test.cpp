@@ -193,6 +193,11 @@ std::vector<pinned> table() {
       pin(pg_batch{{7}, {make_statement("select $1", 1)}},
           "0000000000000007010973656c65637420243102310001000000000001"),
       pin(std::vector<pg_result>{pg_result{}}, "0100"),
+      pin(pg_transfer{{7}, pg_transfer_action::write, make_statement("x"), {2, 3}, blob{"ab"}},
+          "0000000000000007040178000000010000000200000003026162"),
+      pin(pg_transfer_action::finish, "05"),
+      pin(pg_chunk{{}, blob{"ab"}, true}, "0002616201"),
+      pin(transfer_atom_v, ""),
   };
 }
 

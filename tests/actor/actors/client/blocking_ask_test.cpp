@@ -42,6 +42,7 @@ postgres_pool_actor::behavior_type silent_pool(postgres_pool_actor::pointer self
       [](commit_atom, const call_context&, pg_lease) { return never<void>(); },
       [](rollback_atom, const call_context&, pg_lease) { return never<void>(); },
       [](savepoint_atom, const call_context&, const pg_savepoint&) { return never<void>(); },
+      [](transfer_atom, const call_context&, const pg_transfer&) { return never<pg_chunk>(); },
       [](report_atom, const call_context&) { return never<pool_stats>(); },
       [](holders_atom, const call_context&) { return never<std::vector<pg_holder>>(); },
   };

@@ -90,6 +90,9 @@ struct scripted_pool_state {
         [refuse](commit_atom, const call_context&, const pg_lease&) { return refuse(); },
         [refuse](rollback_atom, const call_context&, const pg_lease&) { return refuse(); },
         [refuse](savepoint_atom, const call_context&, const pg_savepoint&) { return refuse(); },
+        [](transfer_atom, const call_context&, const pg_transfer&) -> caf::result<pg_chunk> {
+          return fail(errc::invalid_argument, "not in this script");
+        },
         [](report_atom, const call_context&) { return pool_stats{}; },
         [this](holders_atom, const call_context&) { return script->holders; },
     };

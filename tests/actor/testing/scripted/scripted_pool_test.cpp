@@ -172,6 +172,51 @@ TEST_CASE_METHOD(fixture, "a batch ends with the first statement that fails") {
         journal{"checkout", "lease 1: execute select 1", "lease 1: execute select 2"});
 }
 
+TEST_CASE_METHOD(fixture, "a scripted stream comes in chunks, and a step too many is refused") {
+  pool.expect_stream("select id from product where id > $1", 0)
+      .answer(query_result({"id"}, {make_params(1), make_params(2), make_params(std::nullopt)}));
+  auto lease = checkout();
+  auto step = [&](pg_transfer_action what, pg_statement statement = {}) {
+    return ask<pg_chunk>(pool.actor(), transfer_atom_v, call_context{},
+                         pg_transfer{lease, what, std::move(statement), {2}, {}});
+  };
+  auto chunk =
+      step(pg_transfer_action::stream, make_statement("select id from product where id > $1", 0));
+  REQUIRE(chunk);
+  CHECK(chunk->rows.rows() == 2);
+  CHECK_FALSE(chunk->last);
+  chunk = step(pg_transfer_action::next);
+  REQUIRE(chunk);
+  CHECK(chunk->rows.row(0).is_null(0));
+  CHECK(chunk->last);
+  pool.verify();
+  CHECK(step(pg_transfer_action::next).error() == errc::invalid_argument);
+  CHECK_THROWS(pool.verify());
+}
+
+TEST_CASE_METHOD(fixture, "a scripted COPY takes data and answers when it is finished") {
+  pool.expect_copy_in("copy product from stdin").answer(command_result("COPY 2"));
+  pool.expect_copy_in("copy product from stdin").fail(fail(errc::query_failed, "told to"));
+  auto lease = checkout();
+  auto step = [&](pg_transfer_action what, std::string sql = {}, std::string data = {}) {
+    return ask<pg_chunk>(pool.actor(), transfer_atom_v, call_context{},
+                         pg_transfer{lease, what, make_statement(std::move(sql)), {}, blob{data}});
+  };
+  CHECK(step(pg_transfer_action::copy_in, "copy product from stdin"));
+  CHECK(step(pg_transfer_action::write, "", "1\n2\n"));
+  auto last = step(pg_transfer_action::finish);
+  REQUIRE(last);
+  CHECK(last->rows.affected_rows() == 2);
+  CHECK(step(pg_transfer_action::copy_in, "copy product from stdin"));
+  CHECK(step(pg_transfer_action::finish).error() == errc::query_failed);
+  CHECK(step(pg_transfer_action::stop));
+  pool.verify();
+  CHECK(pool.journal() == journal{"checkout", "lease 1: copy_in copy product from stdin",
+                                  "lease 1: write 1\n2\n", "lease 1: finish",
+                                  "lease 1: copy_in copy product from stdin", "lease 1: finish",
+                                  "lease 1: stop"});
+}
+
 TEST_CASE_METHOD(fixture, "checkout, begin, commit and rollback fail if they are told to") {
   pool.expect_checkout().fail(fail(errc::pool_exhausted, "full"));
   pool.expect_begin().fail(fail(errc::connection_lost, "gone"));

@@ -155,6 +155,50 @@ public:
     return result ? caf::error{} : result.error();
   }
 
+  /// The answer to a step of a transfer.
+  caf::expected<pg_chunk> next_chunk() {
+    loop_.run_until([this] { return !chunks.empty() || !results.empty(); });
+    if (chunks.empty()) {
+      auto result = next_result();
+      return result ? fail(errc::none, "the transfer ended without a chunk") : result.error();
+    }
+    REQUIRE(chunks.size() == 1);
+    auto result = std::move(chunks.back());
+    chunks.clear();
+    return result;
+  }
+
+  caf::expected<pg_chunk> start(pg_transfer_action kind, std::string sql, pg_chunk_size size = {}) {
+    loop_.call([&] { conn_->start_transfer(kind, {std::move(sql), {}}, size); });
+    return next_chunk();
+  }
+
+  caf::expected<pg_chunk> more() {
+    loop_.call([&] { conn_->next_chunk(); });
+    return next_chunk();
+  }
+
+  caf::expected<pg_chunk> write(std::string_view data) {
+    loop_.call([&] { conn_->write_copy(data); });
+    return next_chunk();
+  }
+
+  caf::expected<pg_chunk> finish() {
+    loop_.call([&] { conn_->finish_copy(); });
+    return next_chunk();
+  }
+
+  /// Ends a transfer in the middle, as the pool does.
+  void discard() {
+    auto before = settled;
+    loop_.call([&] {
+      conn_->discard();
+      conn_->cancel();
+    });
+    loop_.run_until([&] { return settled > before && !results.empty(); });
+    results.clear();
+  }
+
   template <class... Ts>
   caf::expected<pg_result> run(std::string sql, const Ts&... xs) {
     send({std::move(sql), make_params(xs...)});
@@ -207,6 +251,8 @@ public:
   std::vector<caf::expected<pg_result>> results;
   /// Of the batch.
   std::vector<pg_result> parts;
+  /// Of the transfer.
+  std::vector<pg_chunk> chunks;
   int settled = 0;
   std::vector<caf::error> losses;
   /// Runs in `on_result`, after it was written down.
@@ -236,6 +282,12 @@ public:
     check();
     CHECK(results.empty());
     parts.push_back(std::move(part));
+  }
+
+  void on_chunk(postgres::connection&, pg_chunk chunk) override {
+    check();
+    CHECK(results.empty());
+    chunks.push_back(std::move(chunk));
   }
 
   void on_cancel_settled(postgres::connection&) override {

@@ -171,6 +171,24 @@ TEST_CASE("a result without columns has no rows") {
   CHECK(result.affected_rows() == 2);
 }
 
+TEST_CASE("cells that lie back to back make the same result as those that come one by one") {
+  auto one_by_one = people();
+  std::string bytes;
+  std::vector<uint32_t> ends;
+  for (auto row : one_by_one) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      bytes += row.text(i);
+      ends.push_back(static_cast<uint32_t>(bytes.size()) |
+                     (row.is_null(i) ? dbs::internal::result_null_bit : 0));
+    }
+  }
+  auto columns = [&](size_t i) { return one_by_one.column(i); };
+  auto together = pg_result::assemble(3, columns, ends, bytes, "SELECT 3", 3);
+  REQUIRE(together);
+  CHECK(*together == one_by_one);
+  CHECK(pg_result::assemble(0, columns, {}, {}, "SET", 0)->rows() == 0);
+}
+
 TEST_CASE("a result that is too large is refused before it is built") {
   std::string large(size_t{1} << 20, 'x');
   auto result = pg_result::build(

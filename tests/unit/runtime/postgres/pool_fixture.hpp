@@ -25,6 +25,8 @@ struct answer {
   pg_lease lease;
   /// How many results a batch had.
   size_t results = 0;
+  /// The last chunk of a transfer.
+  bool last = false;
 
   std::string what() const { return detail(reason).what; }
   std::string sqlstate() const { return detail(reason).sqlstate; }
@@ -87,6 +89,18 @@ struct pool_fixture : pool_client, pool_listener {
     for (auto& sql : sqls)
       what.statements.push_back(statement(sql));
     (*this)->execute(token, std::move(what), deadline);
+    return token;
+  }
+
+  request_token transfer(pg_lease lease, pg_transfer_action action, std::string text = {},
+                         time_point deadline = never) {
+    auto token = ++last_token;
+    pg_transfer what{lease, action, {}, {}, {}};
+    if (action == pg_transfer_action::write)
+      what.data = blob{text};
+    else
+      what.statement = statement(std::move(text));
+    (*this)->transfer(token, std::move(what), deadline);
     return token;
   }
 
@@ -183,11 +197,16 @@ struct pool_fixture : pool_client, pool_listener {
   }
 
   void on_results(request_token token, caf::expected<std::vector<pg_result>> results) override {
-    put(token, results ? answer{errc::none, {}, {}, results->size()} : refused(results.error()));
+    put(token,
+        results ? answer{errc::none, {}, {}, results->size(), false} : refused(results.error()));
+  }
+
+  void on_chunk(request_token token, caf::expected<pg_chunk> chunk) override {
+    put(token, chunk ? answer{errc::none, {}, {}, 0, chunk->last} : refused(chunk.error()));
   }
 
   void on_lease(request_token token, caf::expected<pg_lease> result) override {
-    put(token, result ? answer{errc::none, {}, *result, 0} : refused(result.error()));
+    put(token, result ? answer{errc::none, {}, *result, 0, false} : refused(result.error()));
   }
 
   void on_done(request_token token, caf::error reason) override {

@@ -322,6 +322,10 @@ private:
     answer(token, results ? caf::error{} : results.error());
   }
 
+  void on_chunk(request_token, caf::expected<pg_chunk>) override {
+    demand(false, "a chunk that nobody asked for");
+  }
+
   void on_lease(request_token token, caf::expected<pg_lease> lease) override {
     answer(token, lease ? caf::error{} : lease.error());
     if (!lease)

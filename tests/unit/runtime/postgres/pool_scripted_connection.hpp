@@ -44,6 +44,25 @@ public:
 
   void command(std::string_view sql) override { send(std::string{sql}); }
 
+  void start_transfer(pg_transfer_action kind, const pg_statement& statement,
+                      pg_chunk_size) override {
+    send(to_string(kind) + ": " + statement.sql);
+    transfer = true;
+  }
+
+  void next_chunk() override { step("next"); }
+
+  void write_copy(std::string_view data) override { step("write " + std::string{data}); }
+
+  void finish_copy() override { step("finish"); }
+
+  void discard() override {
+    demand(transfer, "discard without a transfer");
+    transfer = false;
+    log.emplace_back("discard");
+    running = "discard";
+  }
+
   void cancel() override {
     demand(running.has_value(), "cancel while nothing runs");
     demand(!cancelling, "cancel twice");
@@ -51,7 +70,7 @@ public:
   }
 
   transaction_status status() const override {
-    return running ? transaction_status::active : session;
+    return running || transfer ? transaction_status::active : session;
   }
 
   bool dirty() const override { return is_dirty; }
@@ -84,8 +103,19 @@ public:
     observer_.on_part(*this, *tagged("SELECT 1"));
   }
 
-  /// The running statement succeeds, with the effect its text suggests.
+  /// A step of a transfer succeeds.
+  void chunk(bool last = false) {
+    demand(transfer, "a chunk without a transfer");
+    take();
+    transfer = !last;
+    observer_.on_chunk(*this, {{}, {}, last});
+  }
+
+  /// The running statement succeeds, with the effect its text suggests; a transfer
+  /// goes on until it is finished.
   void succeed() {
+    if (transfer)
+      return chunk(running == "finish");
     while (parts > 0)
       part();
     auto sql = take();
@@ -109,6 +139,7 @@ public:
 
   void fail_with(caf::error reason) {
     parts = 0;
+    transfer = false;
     take();
     if (session == transaction_status::in_transaction)
       session = transaction_status::failed;
@@ -165,6 +196,8 @@ public:
   bool cancelling = false;
   bool is_dirty = false;
   int forgotten = 0;
+  /// A transfer is open.
+  bool transfer = false;
   transaction_status session = transaction_status::idle;
   /// The statement whose result is owed.
   std::optional<std::string> running;
@@ -175,6 +208,13 @@ public:
 
 private:
   void send(std::string sql);
+
+  void step(std::string what) {
+    demand(transfer, "a step without a transfer");
+    transfer = false;
+    send(std::move(what));
+    transfer = true;
+  }
 
   static caf::expected<pg_result> tagged(std::string_view tag) {
     return pg_result::build(
@@ -265,7 +305,7 @@ inline scripted_connection::scripted_connection(scripted_server& server,
 
 inline void scripted_connection::send(std::string sql) {
   demand(open, "a statement on a connection that is not open");
-  demand(!running, "a statement while another one runs");
+  demand(!running && !transfer, "a statement while another one runs");
   demand(!cancelling, "a statement while a cancel may still hit it");
   if (server_.on_send)
     server_.on_send(*this, sql);

@@ -97,7 +97,8 @@ TEST_CASE("a statement that only reads is recognised") {
   auto sql =
       GENERATE(as<std::string_view>{}, "SELECT 1", "  /* x */ (select 1)", "VALUES (1)", "TABLE t",
                "SHOW work_mem", "WITH x AS (SELECT 1) SELECT * FROM x", "EXPLAIN SELECT 1",
-               "SELECT updated, deleted_at FROM t", "FETCH c", "SELECT * FROM t FOR SHARE", "");
+               "SELECT updated, deleted_at FROM t", "FETCH c", "SELECT * FROM t FOR SHARE", "",
+               "COPY t TO STDOUT", "copy (select * from t) to stdout");
   CAPTURE(sql);
   CHECK(only_reads(sql));
 }
@@ -109,9 +110,20 @@ TEST_CASE("what may write counts as a write") {
       "CREATE TABLE t (x int)", "CALL f()", "DO $$ BEGIN END $$", "COMMIT", "EXECUTE p",
       "REFRESH MATERIALIZED VIEW v", "WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x",
       "with x as (select 1) insert into t select * from x", "EXPLAIN ANALYZE DELETE FROM t",
-      "explain (analyze) select f()", "FROBNICATE everything");
+      "explain (analyze) select f()", "FROBNICATE everything", "COPY t FROM STDIN",
+      "COPY t (stdout) FROM STDIN", "COPY (DELETE FROM t RETURNING *) TO STDOUT", "COPY t TO 'x'");
   CAPTURE(sql);
   CHECK_FALSE(only_reads(sql));
+}
+
+TEST_CASE("a COPY is known by its word for the client's end") {
+  CHECK(copies_in("/* x */ copy t (a, b) from stdin with (format csv)"));
+  CHECK(copies_out("COPY (select 1) TO STDOUT;"));
+  for (auto sql : {"COPY t FROM '/file'", "SELECT stdin, stdout", "COPY t FROM PROGRAM 'x'", ""}) {
+    CAPTURE(sql);
+    CHECK_FALSE(copies_in(sql));
+    CHECK_FALSE(copies_out(sql));
+  }
 }
 
 TEST_CASE("the ways to type a commit") {
