@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include <future>
+#include <string_view>
 
 namespace dbs {
 
@@ -19,8 +20,17 @@ constexpr size_t messages_per_turn = 64;
 
 thread_local event_loop* loop_of_this_thread = nullptr;
 
-/// What this thread hands to the scheduler, kept for its memory.
-thread_local std::vector<caf::resumable*> waking;
+/// CAF's clock takes timers through a queue that is bounded: its own thread would wait
+/// for itself if an actor that it runs set one while the queue is full
+/// (caf/detail/thread_safe_actor_clock.hpp).
+bool is_clock_thread() {
+  thread_local const bool result = [] {
+    char name[16] = {};
+    return pthread_getname_np(pthread_self(), name, sizeof(name)) == 0 &&
+           std::string_view{name} == "caf.clock";
+  }();
+  return result;
+}
 
 /// Lets an actor whose loop has ended refuse what is in its mailbox: whoever has
 /// woken it is the only one who may read there.
@@ -78,7 +88,7 @@ void event_loop::exec_later(caf::resumable* what) {
     return;
   scheduled_ = true;
   // Within another loop's turn it would make that one wait for this one's work.
-  if (of_this_thread() == nullptr) {
+  if (of_this_thread() == nullptr && !is_clock_thread()) {
     if (auto mine = io_.borrow_turn()) {
       guard.unlock();
       run_as_borrower(std::move(mine));
@@ -117,7 +127,7 @@ void event_loop::stop() {
   wake_callers(std::move(mine));
 }
 
-void event_loop::run_as_borrower(loop_context::turn mine) {
+void event_loop::run_as_borrower(loop_context::turn mine) noexcept {
   loop_of_this_thread = this;
   borrowed_ = true;
   run_ready();
@@ -127,13 +137,13 @@ void event_loop::run_as_borrower(loop_context::turn mine) {
 }
 
 void event_loop::wake_callers(loop_context::turn mine) {
-  waking.swap(woken_);
+  std::vector<caf::resumable*> woken;
+  woken.swap(woken_);
   auto& scheduler = system().scheduler();
   // Nobody who is woken finds the turn taken, and from here on the loop may end.
   mine = {};
-  for (auto* what : waking)
+  for (auto* what : woken)
     scheduler.enqueue(what);
-  waking.clear();
 }
 
 void event_loop::run_ready() {

@@ -77,7 +77,8 @@ public:
 
 private:
   void run_ready();
-  void run_as_borrower(loop_context::turn mine);
+  /// Throws nothing: what leaves a manager on its own loop ends the process, too.
+  void run_as_borrower(loop_context::turn mine) noexcept;
   void wake_callers(loop_context::turn mine);
 
   loop_context io_;

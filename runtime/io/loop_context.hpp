@@ -4,6 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
+#include <atomic>
 #include <mutex>
 #include <utility>
 
@@ -27,17 +28,30 @@ public:
   explicit loop_context(turns how = turns::kept) : io_context(1), lends_(how == turns::lent) {}
 
   /// On the loop's thread, for the time that the result lives.
-  turn take_turn() { return lends_ ? turn{mutex_} : turn{}; }
+  turn take_turn() {
+    if (!lends_)
+      return {};
+    wanted_.store(true, std::memory_order_relaxed);
+    turn mine{mutex_};
+    wanted_.store(false, std::memory_order_relaxed);
+    return mine;
+  }
 
-  /// On any other thread: owns the turn if it is to be had now.
-  turn borrow_turn() { return lends_ ? turn{mutex_, std::try_to_lock} : turn{}; }
+  /// On any other thread: owns the turn if it is to be had now. The loop's own thread
+  /// goes before, lest those who borrow one after the other keep it waiting.
+  turn borrow_turn() {
+    if (!lends_ || wanted_.load(std::memory_order_relaxed))
+      return {};
+    return turn{mutex_, std::try_to_lock};
+  }
 
-  /// `handler`, to be run by the loop's thread, in its turn.
+  /// `handler`, to be run by the loop's thread, in its turn, once.
   template <class Handler>
   auto in_turn(Handler&& handler) {
     return [this, handler = std::forward<Handler>(handler)](auto&&... xs) mutable {
       auto mine = take_turn();
-      handler(std::forward<decltype(xs)>(xs)...);
+      auto body = std::move(handler); // what it holds goes in the turn, too
+      body(std::forward<decltype(xs)>(xs)...);
     };
   }
 
@@ -49,6 +63,7 @@ public:
 
 private:
   const bool lends_;
+  std::atomic<bool> wanted_{false};
   std::mutex mutex_;
 };
 

@@ -268,9 +268,9 @@ void pool_core::give_back(pool_slot& s) {
   case transaction_status::unknown:
     return; // until `on_lost`
   }
-  // What a pooler lends for the reset may be any of its sessions.
-  auto dirty = settings_.strict_reset || (s.conn->dirty() && !settings_.transaction_pooler);
-  if (!must_close(s) && !s.was_reset && dirty) {
+  if (settings_.transaction_pooler)
+    s.conn->mark_clean(); // what it would lend for a reset may be any of its sessions
+  if (!must_close(s) && !s.was_reset && (settings_.strict_reset || s.conn->dirty())) {
     s.was_reset = true;
     note(pool_event::resets, s.conn.get());
     return clean(s,

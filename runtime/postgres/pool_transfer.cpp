@@ -10,6 +10,8 @@ namespace dbs::postgres {
 void pool_core::transfer(request_token token, pg_transfer what, time_point deadline) {
   auto r = obtain(request_kind::transfer, token, 0, deadline);
   auto problem = check_transfer(what);
+  if (!problem && starts(what.action))
+    problem = check_session_use(what.statement);
   r->action = what.action;
   r->statement = std::move(what.statement);
   r->chunks = what.chunks;

@@ -159,14 +159,15 @@ bool touches_session(std::string_view sql) noexcept {
 }
 
 bool needs_own_session(std::string_view sql) noexcept {
-  static constexpr std::array<std::string_view, 2> routines{"do", "call"};
+  static constexpr std::array<std::string_view, 3> transactional{"do", "call", "declare"};
+  static constexpr std::array<std::string_view, 1> hold{"hold"};
+  if (commits(sql))
+    return false; // PREPARE TRANSACTION among them
   auto pos = skip_blank(sql, 0, ";");
   auto command = take_word(sql, pos);
-  if (one_of(command, routines))
-    return mentions_session_state(sql);
-  if (same(command, "declare"))
-    return mentions(sql, "hold");
-  return touches_session(sql);
+  if (!one_of(command, transactional))
+    return touches_session(sql);
+  return mentions_session_state(sql) || (same(command, "declare") && has_word(sql, hold));
 }
 
 bool only_reads(std::string_view sql) noexcept {

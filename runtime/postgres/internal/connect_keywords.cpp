@@ -66,9 +66,10 @@ bool is_set(const char* variable) {
   return value != nullptr && *value != '\0';
 }
 
-/// Variables that would choose another server, and that no keyword keeps libpq from
-/// reading.
-caf::error environment_problem(const database_target& target) {
+/// Variables that would choose another server, or settings where none can be chosen,
+/// and that no keyword keeps libpq from reading.
+caf::error environment_problem(const database_settings& settings) {
+  auto& target = settings.target;
   if (is_set("PGSERVICE"))
     return fail(errc::config_invalid,
                 "PGSERVICE is set in the environment; the server is chosen by database.url alone");
@@ -78,6 +79,12 @@ caf::error environment_problem(const database_target& target) {
         return fail(errc::config_invalid,
                     "PGHOSTADDR is set in the environment: it would replace the socket " +
                         endpoint_name(server));
+  if (settings.transaction_pooler)
+    for (auto* variable : {"PGOPTIONS", "PGGEQO", "PGTZ", "PGDATESTYLE"})
+      if (is_set(variable))
+        return fail(errc::config_invalid,
+                    std::string{variable} + " is set in the environment: libpq would ask for it at "
+                                            "login, where a pooler sets nothing");
   return {};
 }
 
@@ -85,7 +92,7 @@ caf::error environment_problem(const database_target& target) {
 
 connect_keywords::connect_keywords(const database_settings& settings, caf::error& problem) {
   auto& target = settings.target;
-  problem = environment_problem(target);
+  problem = environment_problem(settings);
   // Explicit, lest the environment of the process sets them behind our back.
   auto user = target.user.empty() ? name_of_process_user() : target.user;
   pairs_.emplace_back("user", user);

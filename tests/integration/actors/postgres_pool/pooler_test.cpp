@@ -135,6 +135,31 @@ TEST_CASE_METHOD(pooler_fixture, "a batch behind a pooler happens as a whole or 
   CHECK(server.psql("select count(*) from t") == "2");
 }
 
+TEST_CASE_METHOD(pooler_fixture, "streams and COPY pass through a pooler") {
+  settings.pool_size = 1;
+  start();
+  REQUIRE(database().execute("create table t (x int)"));
+  auto session = database().checkout();
+  REQUIRE(session);
+  REQUIRE(session->copy_in("copy t from stdin"));
+  REQUIRE(session->write(blob{"1\n2\n3\n"}));
+  REQUIRE(session->finish());
+  auto chunk = session->stream(make_statement("select sum(x) from t"));
+  REQUIRE(chunk);
+  CHECK(chunk->rows.row(0).get<int64_t>(0) == 6);
+  // and one that is given up in the middle is over at the server, too
+  REQUIRE(session->stream(make_statement("select generate_series(1, 100000000)")));
+  REQUIRE(session->stop());
+  CHECK(session->execute("select 1"));
+  auto refused = session->stream(make_statement("set work_mem = '1MB'"));
+  REQUIRE(!refused);
+  CHECK(refused.error() == errc::invalid_argument);
+  CHECK(testing::eventually([this] {
+    return server.psql("select count(*) from pg_stat_activity where state = 'active' and query "
+                       "like '%100000000%' and pid <> pg_backend_pid()") == "0";
+  }));
+}
+
 TEST_CASE_METHOD(pooler_fixture, "a cancel through a pooler ends its own statement only") {
   settings.statement_timeout = 50ms;
   settings.pool_size = 2;

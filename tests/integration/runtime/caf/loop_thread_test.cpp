@@ -8,6 +8,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/event_based_actor.hpp>
+#include <caf/send.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -15,6 +16,7 @@
 #include <future>
 #include <memory>
 #include <string_view>
+#include <thread>
 
 using namespace dbs;
 using namespace dbs::tests;
@@ -169,5 +171,18 @@ TEST_CASE("callers' handlers never run on a loop thread: what a front has stashe
     refused.ask(caf::get_atom_v, late, window,
                 [&] { refused.on_loop([&] { front::of(refused.door).expire(late.deadline); }); });
     CHECK(refused.out.errors == window);
+  }
+}
+
+TEST_CASE("the thread of CAF's clock runs no actors, however idle their loop") {
+  for (auto& how : settings) {
+    scene s{how};
+    std::thread::id loops_own;
+    s.on_loop([&] { loops_own = std::this_thread::get_id(); });
+    std::promise<std::thread::id> ended_on;
+    caf::actor_cast<caf::abstract_actor*>(s.probe)->attach_functor(
+        [&](const caf::error&) { ended_on.set_value(std::this_thread::get_id()); });
+    caf::delayed_anon_send(s.probe, 1ms, caf::close_atom_v, call_context{}, int32_t{1});
+    CHECK(ended_on.get_future().get() == loops_own);
   }
 }

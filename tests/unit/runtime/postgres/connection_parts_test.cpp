@@ -162,6 +162,12 @@ TEST_CASE("a pooler is sent no options but those that are given") {
   CHECK_FALSE(keywords_of(cfg, problem).contains("options"));
   cfg.target.parameters = {{"options", "-c geqo=off"}};
   CHECK(keywords_of(cfg, problem)["options"] == "-c geqo=off");
+  CHECK_FALSE(problem);
+  // nor what libpq itself would take from the environment
+  ::setenv("PGOPTIONS", "-c geqo=off", 1);
+  keywords_of(cfg, problem);
+  ::unsetenv("PGOPTIONS");
+  CHECK(detail(problem).what.find("PGOPTIONS") != std::string::npos);
 }
 
 TEST_CASE("a statement timeout is added to the options that are given") {

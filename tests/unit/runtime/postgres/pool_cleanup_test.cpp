@@ -80,6 +80,7 @@ TEST_CASE("nothing is reset behind a pooler, and what would need it is not sent"
   CHECK(f[call].code == errc::none);
   CHECK(f[refused].code == errc::invalid_argument);
   CHECK(f.server.connections[0]->log == lines{"CALL p()", "SELECT 1"});
+  CHECK_FALSE(f.server.connections[0]->is_dirty);
 }
 
 TEST_CASE("a clean-up that fails or takes too long closes the connection") {

@@ -12,11 +12,12 @@ TEST_CASE("a statement that changes its session is recognised") {
       as<std::string_view>{}, "SET search_path TO x",
       "set session characteristics as transaction read only", "SET SESSION AUTHORIZATION bob",
       "SET ROLE bob", "RESET ALL", "LISTEN news", "DECLARE c CURSOR WITH HOLD FOR SELECT 1",
-      "PREPARE p AS SELECT 1", "DEALLOCATE p", "EXECUTE p", "LOAD 'auto_explain'", "DISCARD ALL",
-      "DO $$ BEGIN END $$", "CALL f()", "CREATE TEMP TABLE t (x int)",
-      "create  temporary view v as select 1", "CREATE LOCAL TEMP TABLE t (x int)",
-      "CREATE OR REPLACE TEMP VIEW v AS SELECT 1", "CREATE /* scratch */ TEMP TABLE t (x int)",
-      "SELECT 1 AS x INTO TEMP t", "CREATE TABLE pg_temp.t (x int)", "SELECT pg_advisory_lock(1)",
+      "PREPARE p AS SELECT 1", "DECLARE c CURSOR FOR SELECT pg_advisory_lock(1)", "DEALLOCATE p",
+      "EXECUTE p", "LOAD 'auto_explain'", "DISCARD ALL", "DO $$ BEGIN END $$", "CALL f()",
+      "CREATE TEMP TABLE t (x int)", "create  temporary view v as select 1",
+      "CREATE LOCAL TEMP TABLE t (x int)", "CREATE OR REPLACE TEMP VIEW v AS SELECT 1",
+      "CREATE /* scratch */ TEMP TABLE t (x int)", "SELECT 1 AS x INTO TEMP t",
+      "CREATE TABLE pg_temp.t (x int)", "SELECT pg_advisory_lock(1)",
       "SELECT PG_TRY_ADVISORY_LOCK_SHARED($1)",
       "WITH x AS (SELECT set_config('a.b', '1', false)) SELECT * FROM x",
       "SELECT '--', set_config('a.b', '1', false)", "SELECT setseed(0.5)", "FROBNICATE everything");
@@ -59,6 +60,7 @@ TEST_CASE("an unfinished comment is no command") {
 
 TEST_CASE("a session that is lent for a transaction is enough for what ends with it") {
   for (auto sql : {"SELECT 1", "SET LOCAL x = 1", "DECLARE c CURSOR FOR SELECT 1", "CALL p(1)",
+                   "PREPARE TRANSACTION 'x'", "declare c cursor for select threshold from t",
                    "do $$ begin end $$", "FETCH c"}) {
     CAPTURE(sql);
     CHECK_FALSE(needs_own_session(sql));
