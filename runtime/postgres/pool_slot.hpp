@@ -3,6 +3,7 @@
 // For pool_core.hpp only.
 #pragma once
 
+#include "dbs/messages/errc.hpp"
 #include "dbs/messages/postgres/pool.hpp"
 #include "dbs/runtime/io/timer_queue.hpp"
 #include "dbs/runtime/postgres/connection.hpp"

@@ -181,6 +181,19 @@ struct witness_state {
 };
 
 struct lent_fixture : fixture {
+  /// Actors must not outlive their loop.
+  ~lent_fixture() {
+    for (auto& x : on_lent)
+      caf::anon_send_exit(x, caf::exit_reason::kill);
+  }
+
+  template <class State, class... Ts>
+  typename State::actor_type spawn_lent(Ts&&... xs) {
+    auto result = spawn_on<State>(lent, std::forward<Ts>(xs)...);
+    on_lent.push_back(caf::actor_cast<caf::actor>(result));
+    return result;
+  }
+
   /// Runs `body` on the thread of `loop`, in its turn, and waits for it. Returns the
   /// thread.
   template <class F>
@@ -197,7 +210,8 @@ struct lent_fixture : fixture {
 
   std::vector<testimony> seen;
   event_loop lent{sys(), "lent", event_loop::drive::lent};
-  witness_actor witness = track(spawn_on<witness_state>(lent, &seen));
+  std::vector<caf::actor> on_lent;
+  witness_actor witness = spawn_lent<witness_state>(&seen);
 };
 
 } // namespace
@@ -232,7 +246,7 @@ TEST_CASE_METHOD(lent_fixture, "who is a loop itself does not run another loop's
 }
 
 TEST_CASE_METHOD(lent_fixture, "callers that a borrower wakes run on the scheduler") {
-  auto probe = track(spawn_on<probe_state>(lent));
+  auto probe = spawn_lent<probe_state>();
   auto answer = 0;
   track(sys().spawn([&](caf::event_based_actor* self) {
     self->request(probe, caf::infinite, caf::put_atom_v, call_context{}, 7)
