@@ -149,17 +149,17 @@ caf::error load_catalogue(caf::actor_system& system, const database_client& data
   if (!session)
     return std::move(session.error());
   if (auto begun = session->copy_in(copy_products); !begun)
-    return std::move(begun.error());
+    return begun.error();
   for (int32_t first = 1; first <= product_count; first += rows_per_write) {
     if (stop.stop_requested())
       return ended_early();
     auto rows = make_products(first, rows_per_write);
     if (auto written = session->write(blob{rows}); !written)
-      return std::move(written.error());
+      return written.error();
     on_progress(first + rows_per_write - 1);
   }
   if (auto loaded = session->finish(); !loaded)
-    return std::move(loaded.error());
+    return loaded.error();
   session->release();
   for (auto statement : {"CREATE INDEX ON product (category, id)", "ANALYZE product"})
     if (auto made = sync.run({statement, {}, false}); !made)
