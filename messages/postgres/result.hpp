@@ -191,10 +191,7 @@ public:
     pg_result result;
     result.bytes_ = blob::build(size, [&](char* out) {
       internal::result_writer writer{out, size, column_count, row_count, affected, tag};
-      for (size_t i = 0; i < column_count; ++i) {
-        pg_column column = describe_column(i);
-        writer.column(column.type_oid, column.name, column.format);
-      }
+      write_columns(writer, column_count, describe_column);
       for (size_t row = 0; row < row_count; ++row)
         for (size_t i = 0; i < column_count; ++i)
           writer.cell(cell(row, i));
@@ -220,10 +217,7 @@ public:
     pg_result result;
     result.bytes_ = blob::build(size, [&](char* out) {
       internal::result_writer writer{out, size, column_count, row_count, affected, tag};
-      for (size_t i = 0; i < column_count; ++i) {
-        pg_column column = describe_column(i);
-        writer.column(column.type_oid, column.name, column.format);
-      }
+      write_columns(writer, column_count, describe_column);
       writer.cells(ends, bytes);
     });
     return result;
@@ -287,6 +281,15 @@ public:
   }
 
 private:
+  template <class DescribeColumn>
+  static void write_columns(internal::result_writer& writer, size_t count,
+                            DescribeColumn& describe_column) {
+    for (size_t i = 0; i < count; ++i) {
+      pg_column column = describe_column(i);
+      writer.column(column.type_oid, column.name, column.format);
+    }
+  }
+
   internal::result_view view() const noexcept { return internal::result_view{bytes_.view()}; }
 
   blob bytes_;

@@ -149,6 +149,8 @@ private:
   // -- requests and waiters: pool_waiters.cpp ---------------------------------------
 
   /// Takes a node for a new request; it is in `fresh_` until it is placed.
+  /// Behind a transaction pooler, `invalid_argument` for what needs a session.
+  caf::error check_session_use(const pg_statement& statement, std::vector<field> fields = {}) const;
   request_ref obtain(request_kind kind, request_token token, owner_id owner, time_point deadline);
   /// Finds a connection for a request, or lets it wait.
   void submit(request_ref r);
@@ -157,6 +159,11 @@ private:
   void grant(pool_slot& s, request_list& from, request_ref r);
   void run(pool_slot& s, request_list& from, request_ref r);
   void arm(request_ref r, time_point at);
+  /// How much longer than the statement timeout a statement may run before its server
+  /// is taken for one that hangs. Behind a pooler nobody else enforces the timeout.
+  caf::timespan timeout_grace() const noexcept {
+    return settings_.transaction_pooler ? caf::timespan::zero() : std::chrono::seconds{1};
+  }
   void on_deadline(request_ref r);
   /// An empty `reason` answers `on_done` with success.
   void answer(request_list& from, request_ref r, caf::error reason);
@@ -199,15 +206,6 @@ private:
   void forget_lease(pool_lease& lease);
   static caf::error lost_lease(const pool_lease& lease);
   caf::error unknown_lease(pg_lease name) const;
-
-  /// How much longer than the statement timeout a statement may run before its server
-  /// is taken for one that hangs. Behind a pooler nobody else enforces the timeout.
-  caf::timespan timeout_grace() const noexcept {
-    return settings_.transaction_pooler ? caf::timespan::zero() : std::chrono::seconds{1};
-  }
-
-  /// Behind a transaction pooler, `invalid_argument` for what needs a session.
-  caf::error check_session_use(const pg_statement& statement, std::vector<field> fields = {}) const;
   void on_leak(pool_lease& lease);
   pg_lease next_name();
 
@@ -216,7 +214,7 @@ private:
   /// Whether a request on a lease is to be run, as far as transfers are concerned. If
   /// not, it was answered, or waits for the end of the transfer that it stops.
   bool admit(pool_slot& s, request_list& from, request_ref r);
-  static void run_transfer(pool_slot& s, const pool_request& r);
+  void run_transfer(pool_slot& s, const pool_request& r);
   void on_chunk(pool_slot& s, pg_chunk chunk);
 
   // -- statements and the way back: pool_cleanup.cpp --------------------------------

@@ -64,7 +64,7 @@ void pool_core::run_transfer(pool_slot& s, const pool_request& r) {
   s.transfer = r.action;
   s.transfer_in = r.sent_in;
   s.transfer_writes = r.action != pg_transfer_action::copy_in && !only_reads(r.statement.sql);
-  s.pool.count(pool_event::statements);
+  count(pool_event::statements);
   s.conn->start_transfer(r.action, r.statement, r.chunks);
 }
 

@@ -18,8 +18,9 @@ namespace dbs::postgres {
 bool touches_session(std::string_view sql) noexcept;
 
 /// Whether a session that is lent for a transaction at a time is not enough: as
-/// `touches_session`, but for cursors that end with the transaction and for DO and
-/// CALL, which may be as harmless as the functions that a SELECT calls.
+/// `touches_session`, but for what belongs to the transaction (PREPARE TRANSACTION,
+/// cursors without HOLD) and for DO and CALL, which may be as harmless as the functions
+/// that a SELECT calls.
 bool needs_own_session(std::string_view sql) noexcept;
 
 /// The same question as `touches_session` for the command tag of an answer, such as "INSERT 0 1": a

@@ -62,7 +62,7 @@ void private_pgbouncer::start(std::chrono::milliseconds within) {
     return;
   launch({.program = program_, .arguments = {(run_path() / "pgbouncer.ini").string()}});
   await_ready("accepting connections", within, [this] {
-    auto conninfo = "host=" + host() + " port=" + std::to_string(port());
+    auto conninfo = "host=" + host() + " port=" + std::to_string(port()) + " connect_timeout=2";
     return PQping(conninfo.c_str()) == PQPING_OK;
   });
 }

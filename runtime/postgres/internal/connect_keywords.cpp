@@ -80,11 +80,11 @@ caf::error environment_problem(const database_settings& settings) {
                     "PGHOSTADDR is set in the environment: it would replace the socket " +
                         endpoint_name(server));
   if (settings.transaction_pooler)
-    for (auto* variable : {"PGOPTIONS", "PGGEQO", "PGTZ", "PGDATESTYLE"})
+    for (auto* variable : {"PGOPTIONS", "PGGEQO"})
       if (is_set(variable))
-        return fail(errc::config_invalid,
-                    std::string{variable} + " is set in the environment: libpq would ask for it at "
-                                            "login, where a pooler sets nothing");
+        return fail(errc::config_invalid, std::string{variable} +
+                                              " is set in the environment: libpq would send it at "
+                                              "login, and a transaction pooler refuses that");
   return {};
 }
 
@@ -128,8 +128,11 @@ connect_keywords::connect_keywords(const database_settings& settings, caf::error
   // Encryption by GSSAPI may talk to a key server, and libpq would block on that.
   set_default("gssencmode", "disable");
   // A pooler knows no options that would be those of all its clients.
-  if (settings.transaction_pooler)
-    return;
+  if (!settings.transaction_pooler)
+    force_options(settings);
+}
+
+void connect_keywords::force_options(const database_settings& settings) {
   set_default("options", "");
   auto& options = std::find_if(pairs_.begin(), pairs_.end(), [](const auto& pair) {
                     return pair.first == "options";

@@ -64,6 +64,8 @@ public:
 
 private:
   void set_default(const char* name, std::string value);
+  /// What every session starts with, in front of the options that are given.
+  void force_options(const database_settings& settings);
 
   std::vector<std::pair<std::string, std::string>> pairs_;
   session_role role_ = session_role::any;

@@ -91,8 +91,11 @@ TEST_CASE_METHOD(pooler_fixture, "a session that is dropped behind a pooler is r
     REQUIRE(session->begin());
     REQUIRE(session->execute("insert into t values (1)"));
   }
-  CHECK(testing::eventually([this] { return stats().idle > 0; }));
+  CHECK(testing::eventually([this] { return stats().leases == 0 && stats().idle == 1; }));
   CHECK(server.psql("select count(*) from t") == "0");
+  // nobody who gets that session of the server's next finds himself in a transaction
+  CHECK(server.psql("select count(*) from pg_stat_activity where state like '%in transaction%'") ==
+        "0");
 }
 
 TEST_CASE_METHOD(pooler_fixture, "what would stay in a pooler's session is refused unsent") {

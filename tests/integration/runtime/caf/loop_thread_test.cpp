@@ -183,6 +183,8 @@ TEST_CASE("the thread of CAF's clock runs no actors, however idle their loop") {
     caf::actor_cast<caf::abstract_actor*>(s.probe)->attach_functor(
         [&](const caf::error&) { ended_on.set_value(std::this_thread::get_id()); });
     caf::delayed_anon_send(s.probe, 1ms, caf::close_atom_v, call_context{}, int32_t{1});
-    CHECK(ended_on.get_future().get() == loops_own);
+    auto thread = ended_on.get_future();
+    REQUIRE(thread.wait_for(60s) == std::future_status::ready);
+    CHECK(thread.get() == loops_own);
   }
 }

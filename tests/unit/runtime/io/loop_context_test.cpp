@@ -1,11 +1,18 @@
 #include "dbs/runtime/io/loop_context.hpp"
 
+#include "dbs/testing/eventually.hpp"
+
 #include <boost/asio/executor_work_guard.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <unistd.h>
+
+#include <fstream>
 #include <future>
+#include <iterator>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -16,6 +23,13 @@ namespace {
 /// Whether another thread gets the turn of `loop` now.
 bool borrowable(loop_context& loop) {
   return std::async(std::launch::async, [&loop] { return loop.borrow_turn().owns_lock(); }).get();
+}
+
+/// The state of a thread of this process, as the kernel tells it (proc(5)).
+char state_of(pid_t thread) {
+  std::ifstream stat{"/proc/self/task/" + std::to_string(thread) + "/stat"};
+  std::string text{std::istreambuf_iterator<char>{stat}, {}};
+  return text.at(text.rfind(')') + 2);
 }
 
 } // namespace
@@ -32,6 +46,27 @@ TEST_CASE("the turn of a loop is to be had when nobody has it") {
   auto mine = loop.take_turn();
   CHECK_FALSE(borrowable(loop));
   mine = {};
+  CHECK(borrowable(loop));
+}
+
+TEST_CASE("the loop's own thread goes before those who borrow one after the other") {
+  loop_context loop{loop_context::turns::lent};
+  std::promise<pid_t> waits;
+  std::promise<void> checked;
+  auto mine = loop.borrow_turn();
+  // given that the loop's thread waits for the turn: it sleeps, for there is nothing else
+  std::thread own{[&] {
+    waits.set_value(::gettid());
+    auto turn = loop.take_turn();
+    checked.get_future().wait();
+  }};
+  auto thread = waits.get_future().get();
+  CHECK(testing::eventually([thread] { return state_of(thread) == 'S'; }));
+  // when the borrower gives it back and wants it again at once
+  mine = {};
+  CHECK_FALSE(loop.borrow_turn().owns_lock());
+  checked.set_value();
+  own.join();
   CHECK(borrowable(loop));
 }
 
