@@ -1,5 +1,7 @@
 #include "dbs/runtime/caf/event_loop.hpp"
 
+#include "dbs/runtime/caf/shared_queue_policy.hpp"
+
 #include <boost/asio/post.hpp>
 
 #include <caf/actor_system.hpp>
@@ -8,8 +10,10 @@
 
 #include <pthread.h>
 
+#include <chrono>
 #include <future>
 #include <string_view>
+#include <utility>
 
 namespace dbs {
 
@@ -19,6 +23,9 @@ namespace {
 constexpr size_t messages_per_turn = 64;
 
 thread_local event_loop* loop_of_this_thread = nullptr;
+
+/// How long sockets may wait while the worker that watches them is away.
+constexpr std::chrono::milliseconds look_interval{1};
 
 /// CAF's clock takes timers through a queue that is bounded: its own thread would wait
 /// for itself if an actor that it runs set one while the queue is full
@@ -45,6 +52,14 @@ event_loop::event_loop(caf::actor_system& system, std::string name, drive how)
     : caf::execution_unit(&system),
       io_(how == drive::lent ? loop_context::turns::lent : loop_context::turns::kept),
       guard_(io_.get_executor()), name_(std::move(name)) {
+  io_.on_sockets_ready([this] {
+    if (duty_.relieved())
+      return; // the worker that has come serves them
+    auto mine = io_.take_turn();
+    auto ready = io_.sockets().poll();
+    run_turn(std::move(mine), [this, &ready] { io_.sockets().serve(ready); });
+  });
+  io_.watch_sockets();
   if (how == drive::manual) {
     driver_ = std::this_thread::get_id();
     return;
@@ -55,9 +70,12 @@ event_loop::event_loop(caf::actor_system& system, std::string name, drive how)
     pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
     loop_of_this_thread = this;
     started.set_value();
-    io_.run();
+    run();
   });
   started.get_future().wait();
+  auto* workers = how == drive::lent ? shared_queue_policy::queue_of(system) : nullptr;
+  if (workers != nullptr && workers->lend(*this))
+    workers_ = workers;
 }
 
 event_loop::~event_loop() {
@@ -72,7 +90,7 @@ void event_loop::exec_later(caf::resumable* what) {
   if (what->subtype() != caf::resumable::io_actor) {
     if (of_this_thread() != this)
       return system().scheduler().enqueue(what);
-    if (woken_.empty() && !borrowed_)
+    if (woken_.empty() && !wakes_callers_)
       boost::asio::post(io_, [this] { wake_callers(io_.take_turn()); });
     woken_.push_back(what);
     return;
@@ -91,7 +109,7 @@ void event_loop::exec_later(caf::resumable* what) {
   if (of_this_thread() == nullptr && !is_clock_thread()) {
     if (auto mine = io_.borrow_turn()) {
       guard.unlock();
-      run_as_borrower(std::move(mine));
+      run_turn(std::move(mine), [this] { run_ready(); });
       return;
     }
   }
@@ -108,6 +126,8 @@ size_t event_loop::poll() {
 void event_loop::stop() {
   if (stopped())
     return;
+  if (workers_ != nullptr)
+    workers_->take_back(*this);
   guard_.reset();
   if (thread_.joinable()) {
     boost::asio::post(io_, [this] { io_.stop(); });
@@ -127,13 +147,52 @@ void event_loop::stop() {
   wake_callers(std::move(mine));
 }
 
-void event_loop::run_as_borrower(loop_context::turn mine) noexcept {
-  loop_of_this_thread = this;
-  borrowed_ = true;
-  run_ready();
-  borrowed_ = false;
-  loop_of_this_thread = nullptr;
+void event_loop::run() {
+  while (!io_.stopped()) {
+    switch (duty_.next()) {
+    case socket_duty::task::watch:
+      io_.watch_sockets();
+      io_.run_one();
+      break;
+    case socket_duty::task::look_again:
+      io_.leave_sockets();
+      io_.run_for(look_interval);
+      break;
+    case socket_duty::task::sleep:
+      io_.run_one();
+      duty_.wake();
+      break;
+    }
+  }
+}
+
+template <class F>
+void event_loop::run_turn(loop_context::turn mine, F body) noexcept {
+  auto* outer = std::exchange(loop_of_this_thread, this);
+  wakes_callers_ = true;
+  body();
+  wakes_callers_ = false;
+  loop_of_this_thread = outer;
   wake_callers(std::move(mine));
+}
+
+void event_loop::await() noexcept {
+  duty_.come();
+  ready_sockets_ = io_.sockets().wait();
+  thread_sleeps_ = duty_.leave();
+}
+
+void event_loop::serve(bool interrupted) noexcept {
+  if (interrupted)
+    io_.sockets().clear_interrupt();
+  if (!ready_sockets_.events().empty())
+    run_turn(io_.take_turn(), [this] { io_.sockets().serve(ready_sockets_); });
+  if (thread_sleeps_)
+    boost::asio::post(io_, [] {}); // it looks after the sockets from here on
+}
+
+void event_loop::interrupt() noexcept {
+  io_.sockets().interrupt();
 }
 
 void event_loop::wake_callers(loop_context::turn mine) {

@@ -1,6 +1,8 @@
 // An event loop with a thread of its own on which actors run.
 #pragma once
 
+#include "dbs/runtime/caf/job_queue.hpp"
+#include "dbs/runtime/caf/socket_duty.hpp"
 #include "dbs/runtime/io/loop_context.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -24,6 +26,8 @@ namespace dbs {
 /// waits runs them at once, on the sending thread, as the loop. That is for actors
 /// whose sockets and posts all go through `loop_context::in_turn`. Whoever attaches a
 /// functor to such an actor must not lock in it what is locked where somebody sends.
+/// Where `shared_queue_policy` schedules, an idle worker waits for the sockets and
+/// serves them as the loop, too: the callers that this wakes are its own next jobs.
 ///
 /// Only loop actors run here. Anybody else that CAF hands to this unit - a caller
 /// woken by an answer - goes to the scheduler: callers' code never runs on a loop.
@@ -32,7 +36,7 @@ namespace dbs {
 ///
 /// Order of shutdown: stop the actors, then `stop()` the loop, then destroy the
 /// actor system.
-class event_loop final : public caf::execution_unit {
+class event_loop final : public caf::execution_unit, private idle_work {
 public:
   enum class drive {
     /// The loop runs on a thread of its own.
@@ -76,10 +80,18 @@ public:
   bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
 
 private:
+  void run();
   void run_ready();
-  /// Throws nothing: what leaves a manager on its own loop ends the process, too.
-  void run_as_borrower(loop_context::turn mine) noexcept;
+  /// `body`, as the loop, for who has its turn; then wakes the callers. Throws
+  /// nothing: what leaves a manager on its loop ends the process.
+  template <class F>
+  void run_turn(loop_context::turn mine, F body) noexcept;
   void wake_callers(loop_context::turn mine);
+
+  // idle_work
+  void await() noexcept override;
+  void serve(bool interrupted) noexcept override;
+  void interrupt() noexcept override;
 
   loop_context io_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;
@@ -92,7 +104,13 @@ private:
   std::vector<caf::resumable*> running_;
   /// For the scheduler, once the loop has done what is ready.
   std::vector<caf::resumable*> woken_;
-  bool borrowed_ = false;
+  bool wakes_callers_ = false; // at the end of this turn
+  /// Whose idle workers wait for the sockets; null if it is none's.
+  job_queue* workers_ = nullptr;
+  socket_duty duty_;
+  // For the worker that waits:
+  socket_set::readiness ready_sockets_;
+  bool thread_sleeps_ = false;
   std::thread thread_;
   std::thread::id driver_; // of a manual loop
 };

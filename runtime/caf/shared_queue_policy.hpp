@@ -2,55 +2,27 @@
 // wakes workers without making them wait.
 #pragma once
 
+#include "dbs/runtime/caf/job_queue.hpp"
+
+#include <caf/actor_system.hpp>
 #include <caf/policy/unprofiled.hpp>
 #include <caf/resumable.hpp>
 #include <caf/scheduler/coordinator.hpp>
 
-#include <semaphore.h>
-
-#include <deque>
-#include <mutex>
-#include <vector>
-
 namespace dbs {
 
 /// CAF's `sharing` policy wakes a worker while it holds the lock that the worker
-/// needs first, and wakes it again for every job that comes before it runs. To wake a
-/// thread costs more than to handle a message, so this one does it once, without the
-/// lock, and takes the worker that was busy last. It allocates nothing for a job.
+/// needs first, and wakes it again for every job that comes before it runs. This one
+/// uses a `job_queue`, which also lets an idle worker wait for something else.
 ///
 /// For programs that own their actor system; see `program_config`. A host keeps
 /// whatever policy it has.
 class shared_queue_policy : public caf::policy::unprofiled {
 public:
-  /// Where one worker sleeps.
-  class parking_place {
-  public:
-    parking_place() noexcept { sem_init(&woken_, 0, 0); }
-    ~parking_place() { sem_destroy(&woken_); }
-
-    parking_place(const parking_place&) = delete;
-    parking_place& operator=(const parking_place&) = delete;
-
-    void park() noexcept {
-      while (sem_wait(&woken_) != 0) {
-        // a signal came
-      }
-    }
-
-    /// Called once for each `park`.
-    void unpark() noexcept { sem_post(&woken_); }
-
-  private:
-    sem_t woken_;
-  };
-
   struct coordinator_data {
     explicit coordinator_data(caf::scheduler::abstract_coordinator*) {}
 
-    std::mutex mutex;
-    std::deque<caf::resumable*> queue;  // guarded by mutex
-    std::vector<parking_place*> parked; // guarded by mutex; the last one parked last
+    job_queue queue;
   };
 
   struct worker_data {
@@ -59,23 +31,19 @@ public:
     /// CAF copies a prototype.
     worker_data(const worker_data&) {}
 
-    parking_place place;
+    job_queue::parking_place place;
   };
+
+  /// The queue of a system's workers; null if it has another policy.
+  static job_queue* queue_of(caf::actor_system& system) {
+    auto* mine =
+        dynamic_cast<caf::scheduler::coordinator<shared_queue_policy>*>(&system.scheduler());
+    return mine != nullptr ? &mine->data().queue : nullptr;
+  }
 
   template <class Coordinator>
   void central_enqueue(Coordinator* coordinator, caf::resumable* job) {
-    auto& shared = coordinator->data();
-    parking_place* sleeper = nullptr;
-    {
-      std::lock_guard guard{shared.mutex};
-      shared.queue.push_back(job);
-      if (!shared.parked.empty()) {
-        sleeper = shared.parked.back();
-        shared.parked.pop_back();
-      }
-    }
-    if (sleeper != nullptr)
-      sleeper->unpark();
+    coordinator->data().queue.push(job);
   }
 
   template <class Worker>
@@ -95,18 +63,7 @@ public:
 
   template <class Worker>
   caf::resumable* dequeue(Worker* worker) {
-    auto& shared = worker->parent()->data();
-    std::unique_lock guard{shared.mutex};
-    while (shared.queue.empty()) {
-      auto& place = worker->data().place;
-      shared.parked.push_back(&place);
-      guard.unlock();
-      place.park();
-      guard.lock();
-    }
-    auto* job = shared.queue.front();
-    shared.queue.pop_front();
-    return job;
+    return worker->parent()->data().queue.pop(worker->data().place);
   }
 
   /// Workers own no jobs.
@@ -116,9 +73,7 @@ public:
   /// Once all workers have ended.
   template <class Coordinator, class F>
   void foreach_central_resumable(Coordinator* coordinator, F fn) {
-    auto& queue = coordinator->data().queue;
-    for (; !queue.empty(); queue.pop_front())
-      fn(queue.front());
+    coordinator->data().queue.drain(fn);
   }
 };
 

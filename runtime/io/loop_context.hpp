@@ -1,10 +1,14 @@
 // The io_context of an event loop, of which other threads may take turns.
 #pragma once
 
+#include "dbs/runtime/io/socket_set.hpp"
+
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 
 #include <atomic>
+#include <functional>
 #include <mutex>
 #include <utility>
 
@@ -14,6 +18,9 @@ namespace dbs {
 /// waits for its sockets may therefore lend its turn to a thread that has work for it:
 /// whoever has the turn is the loop for that time. Handlers that share state with
 /// what runs in lent turns must be bound with `in_turn`, or posted with `post`.
+///
+/// Sockets that are to be served in lent turns, too, are in `sockets()`, not in the
+/// io_context.
 class loop_context : public boost::asio::io_context {
 public:
   enum class turns {
@@ -25,22 +32,28 @@ public:
 
   using turn = std::unique_lock<std::mutex>;
 
-  explicit loop_context(turns how = turns::kept) : io_context(1), lends_(how == turns::lent) {}
+  explicit loop_context(turns how = turns::kept)
+      : io_context(1), lends_(how == turns::lent), arrival_(get_executor()) {}
 
-  /// On the loop's thread, for the time that the result lives.
+  ~loop_context() { leave_sockets(); }
+
+  /// From anywhere but the turn's holder: owns the turn once it is to be had.
   turn take_turn() {
     if (!lends_)
       return {};
-    wanted_.store(true, std::memory_order_relaxed);
-    turn mine{mutex_};
-    wanted_.store(false, std::memory_order_relaxed);
+    turn mine{mutex_, std::try_to_lock};
+    if (!mine.owns_lock()) {
+      wanted_.fetch_add(1, std::memory_order_relaxed);
+      mine.lock();
+      wanted_.fetch_sub(1, std::memory_order_relaxed);
+    }
     return mine;
   }
 
-  /// On any other thread: owns the turn if it is to be had now. The loop's own thread
-  /// goes before, lest those who borrow one after the other keep it waiting.
+  /// On any other thread: owns the turn if it is to be had now. Whoever waits for it
+  /// goes before, lest those who borrow one after the other keep the sockets waiting.
   turn borrow_turn() {
-    if (!lends_ || wanted_.load(std::memory_order_relaxed))
+    if (!lends_ || wanted_.load(std::memory_order_relaxed) != 0)
       return {};
     return turn{mutex_, std::try_to_lock};
   }
@@ -61,10 +74,50 @@ public:
     boost::asio::post(*this, in_turn(std::forward<Handler>(handler)));
   }
 
+  /// For who has the turn.
+  socket_set& sockets() noexcept { return sockets_; }
+
+  /// What the loop's thread does when sockets are ready, instead of serving them in
+  /// its turn. To be set before it runs.
+  void on_sockets_ready(std::function<void()> what) { on_ready_ = std::move(what); }
+
+  /// From here on the loop's thread waits for the sockets; to be called on that thread,
+  /// or before it runs.
+  void watch_sockets() {
+    if (arrival_.is_open())
+      return;
+    arrival_.assign(sockets_.descriptor());
+    await_sockets();
+  }
+
+  /// From here on it does not: somebody else waits for them.
+  void leave_sockets() {
+    if (arrival_.is_open())
+      arrival_.release(); // which is not its own
+  }
+
 private:
+  void await_sockets() {
+    arrival_.async_wait(boost::asio::posix::descriptor_base::wait_read,
+                        [this](boost::system::error_code left) {
+                          if (left)
+                            return;
+                          on_ready_();
+                          if (arrival_.is_open())
+                            await_sockets();
+                        });
+  }
+
   const bool lends_;
-  std::atomic<bool> wanted_{false};
+  std::atomic<int> wanted_{0};
   std::mutex mutex_;
+  socket_set sockets_;
+  std::function<void()> on_ready_ = [this] {
+    auto mine = take_turn();
+    sockets_.serve(sockets_.poll());
+  };
+  /// The set as a whole.
+  boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type> arrival_;
 };
 
 } // namespace dbs

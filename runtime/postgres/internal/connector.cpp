@@ -33,7 +33,7 @@ bool reports_iso_dates(const PGconn& conn) {
 connector::connector(connection_environment& env, const database_settings& settings, callback done)
     : env_(env), hosts_(settings.target.hosts), timeout_(settings.connect_timeout),
       keywords_(settings, problem_), pooled_(settings.transaction_pooler), role_(keywords_.role()),
-      done_(std::move(done)), socket_(env.io()) {
+      done_(std::move(done)), socket_(env.io().sockets(), *this) {
   if (hosts_.empty())
     problem_ = fail(errc::config_invalid, "the database has no host to connect to");
 }
@@ -141,14 +141,19 @@ void connector::wait(PostgresPollingStatusType direction) {
     address_failed({"no file descriptor is left", {}});
     return;
   }
-  auto handler = [self = shared_from_this(), step = ++step_](boost::system::error_code) {
-    if (self->done_ && self->step_ == step)
-      self->env_.enter([&self] { self->poll(); });
-  };
   if (direction == PGRES_POLLING_READING)
-    socket_.wait_readable(std::move(handler));
+    socket_.await_readable();
   else
-    socket_.wait_writable(std::move(handler));
+    socket_.await_writable();
+}
+
+void connector::on_readable() {
+  auto self = shared_from_this();
+  env_.enter([this] { poll(); });
+}
+
+void connector::on_writable() {
+  on_readable();
 }
 
 void connector::poll() {

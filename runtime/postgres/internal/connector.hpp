@@ -25,7 +25,7 @@ namespace dbs::postgres::internal {
 /// one that hangs does not keep the others from being tried. An answer that would
 /// be the same from every host (wrong password, no such database) ends the search,
 /// as in libpq.
-class connector : public std::enable_shared_from_this<connector> {
+class connector final : public std::enable_shared_from_this<connector>, private socket_watcher {
 public:
   struct session {
     pq_conn conn;
@@ -55,6 +55,8 @@ private:
   void on_resolved(uint64_t step, caf::expected<std::vector<std::string>> addresses);
   void next_address();
   void wait(PostgresPollingStatusType direction);
+  void on_readable() override;
+  void on_writable() override;
   void poll();
   void on_established();
   void on_deadline();
@@ -83,7 +85,7 @@ private:
   size_t host_ = 0;
   std::vector<std::string> addresses_;
   size_t address_ = 0;
-  /// Counts the waits; an event that belongs to an earlier one is stale.
+  /// Counts the lookups; an answer that belongs to an earlier one is stale.
   uint64_t step_ = 0;
   timer_queue::time_point host_deadline_;
   timer_queue::timer_id timer_;

@@ -1,13 +1,10 @@
 // Watches the socket of a PGconn from an event loop.
 #pragma once
 
-#include "dbs/runtime/io/loop_context.hpp"
-
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include "dbs/runtime/io/socket_set.hpp"
 
 #include <fcntl.h>
-
-#include <utility>
+#include <unistd.h>
 
 namespace dbs::postgres::internal {
 
@@ -18,46 +15,44 @@ namespace dbs::postgres::internal {
 /// see the connection end, so close it first and call PQfinish at once.
 class pq_socket {
 public:
-  using error_code = boost::system::error_code;
+  pq_socket(socket_set& sockets, socket_watcher& who) : sockets_(sockets), who_(who) {}
 
-  explicit pq_socket(loop_context& io) : io_(io), descriptor_(io) {}
+  ~pq_socket() { close(); }
 
-  /// False if the process has no file descriptors left.
+  pq_socket(const pq_socket&) = delete;
+  pq_socket& operator=(const pq_socket&) = delete;
+
+  /// False if the process has no file descriptors left, or the kernel no memory.
   bool open(int fd) {
     close();
-    auto copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (copy < 0)
+    copy_ = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy_ < 0)
       return false;
-    error_code ec;
-    descriptor_.assign(copy, ec);
-    if (ec)
-      ::close(copy);
-    return !ec;
+    key_ = sockets_.add(copy_, who_);
+    if (key_ == 0)
+      close();
+    return key_ != 0;
   }
 
-  /// Handlers that wait get an error.
+  /// From here on its watcher hears nothing.
   void close() noexcept {
-    error_code ignored;
-    descriptor_.close(ignored);
+    if (copy_ < 0)
+      return;
+    sockets_.remove(key_);
+    ::close(copy_);
+    copy_ = -1;
+    key_ = 0;
   }
 
-  template <class Handler>
-  void wait_readable(Handler&& handler) {
-    descriptor_.async_wait(descriptor::wait_read, io_.in_turn(std::forward<Handler>(handler)));
-  }
+  void await_readable() { sockets_.await_readable(key_); }
 
-  template <class Handler>
-  void wait_writable(Handler&& handler) {
-    descriptor_.async_wait(descriptor::wait_write, io_.in_turn(std::forward<Handler>(handler)));
-  }
+  void await_writable() { sockets_.await_writable(key_); }
 
 private:
-  // The executor is named to spare each wait the type-erased one.
-  using descriptor =
-      boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type>;
-
-  loop_context& io_;
-  descriptor descriptor_;
+  socket_set& sockets_;
+  socket_watcher& who_;
+  int copy_ = -1;
+  socket_set::key key_ = 0;
 };
 
 } // namespace dbs::postgres::internal

@@ -11,7 +11,8 @@ namespace dbs::postgres::internal {
 
 session::session(connection_environment& env, const database_settings& settings,
                  connection_observer& observer, connection& handle)
-    : env_(env), settings_(settings), observer_(observer), handle_(handle), socket_(env.io()),
+    : env_(env), settings_(settings), observer_(observer), handle_(handle),
+      socket_(env.io().sockets(), *this),
       cache_(settings.transaction_pooler ? 0 : settings.statement_cache) {}
 
 // -- connecting ------------------------------------------------------------------
@@ -44,7 +45,7 @@ void session::on_connected(connector::session established) {
                                               {{"host", server_.host}}));
     return;
   }
-  arm_read();
+  socket_.await_readable();
   watch_idle();
   observer_.on_connected(handle_);
   if (farewell_)

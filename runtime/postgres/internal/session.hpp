@@ -28,7 +28,7 @@ namespace dbs::postgres::internal {
 /// Shared with the completions that are under way, so that they find it closed
 /// instead of gone. All calls to the observer are made as the last thing before a
 /// check of `closed_`, since any of them may destroy the connection.
-class session : public std::enable_shared_from_this<session> {
+class session final : public std::enable_shared_from_this<session>, private socket_watcher {
 public:
   session(connection_environment& env, const database_settings& settings,
           connection_observer& observer, connection& handle);
@@ -139,9 +139,8 @@ private:
 
   // -- receiving -------------------------------------------------------------------
 
-  void arm_read();
-  void arm_write();
-  void on_readable();
+  void on_readable() override;
+  void on_writable() override;
   void proceed();
   /// Takes all results that have arrived. False if the connection is unusable.
   bool collect();
@@ -192,8 +191,6 @@ private:
   pq_socket socket_;
   host_port server_;
   int backend_pid_ = 0;
-  bool read_armed_ = false;
-  bool write_armed_ = false;
   /// Whether the running statement may have reached the server.
   bool sent_ = false;
   bool dirty_ = false;

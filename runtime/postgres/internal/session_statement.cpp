@@ -190,7 +190,7 @@ void session::sent(bool accepted) {
 bool session::flush() {
   auto left = PQflush(conn_.get());
   if (left > 0)
-    arm_write();
+    socket_.await_writable();
   return left >= 0;
 }
 
@@ -208,31 +208,19 @@ void session::forget_statements() {
 
 // -- receiving -------------------------------------------------------------------
 
-void session::arm_read() {
-  if (std::exchange(read_armed_, true))
-    return;
-  socket_.wait_readable([self = shared_from_this()](boost::system::error_code) {
-    self->read_armed_ = false;
-    if (!self->closed_ && !self->lost_)
-      self->env_.enter([&self] { self->on_readable(); });
-  });
-}
-
-void session::arm_write() {
-  if (std::exchange(write_armed_, true))
-    return;
-  socket_.wait_writable([self = shared_from_this()](boost::system::error_code) {
-    self->write_armed_ = false;
-    if (!self->closed_ && !self->lost_)
-      self->env_.enter([&self] { self->write_on(); });
-  });
-}
-
 void session::on_readable() {
-  // It also writes what is left to write: no deadlock if both sides are full.
-  if (PQconsumeInput(conn_.get()) != 1)
-    break_off();
-  proceed();
+  auto self = shared_from_this();
+  env_.enter([this] {
+    // It also writes what is left to write: no deadlock if both sides are full.
+    if (PQconsumeInput(conn_.get()) != 1)
+      break_off();
+    proceed();
+  });
+}
+
+void session::on_writable() {
+  auto self = shared_from_this();
+  env_.enter([this] { write_on(); });
 }
 
 void session::proceed() {
@@ -249,7 +237,7 @@ void session::proceed() {
   if (farewell_)
     lose();
   else if (!waits_for_step())
-    arm_read();
+    socket_.await_readable();
 }
 
 bool session::collect() {

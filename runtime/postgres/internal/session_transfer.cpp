@@ -71,7 +71,7 @@ void session::write_on() {
   if (left < 0)
     return lose();
   if (left > 0)
-    return arm_write();
+    return socket_.await_writable();
   if (std::exchange(transfer_.writing, false))
     answer_chunk({});
 }

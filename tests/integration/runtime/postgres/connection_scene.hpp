@@ -29,6 +29,8 @@ using tests::field_of;
 /// comes from inside a call to the connection.
 class connection_loop : public postgres::connection_environment {
 public:
+  connection_loop() { io_.watch_sockets(); }
+
   loop_context& io() override { return io_; }
   timer_queue& timers() override { return timers_; }
   resolver& names() override { return *names_; }

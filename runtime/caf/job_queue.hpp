@@ -1,0 +1,101 @@
+// The queue of a scheduler's workers, and where they wait when it is empty.
+#pragma once
+
+#include <caf/resumable.hpp>
+
+#include <semaphore.h>
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <mutex>
+#include <vector>
+
+namespace dbs {
+
+/// What one idle worker does rather than sleep.
+class idle_work {
+public:
+  /// Waits until there is something to do, or until `interrupt`.
+  virtual void await() noexcept = 0;
+
+  /// Does it, after each `await`. Jobs that this queues are the calling worker's, and
+  /// if they are several, the others'.
+  virtual void serve(bool interrupted) noexcept = 0;
+
+  /// From any thread, once for an `await` that runs or is about to: ends it.
+  virtual void interrupt() noexcept = 0;
+
+protected:
+  ~idle_work() = default;
+};
+
+/// To wake a thread costs more than to handle a message. A worker is therefore woken
+/// once, without the lock that it needs first, and the one that was busy last goes
+/// first. A job costs no allocation.
+class job_queue {
+public:
+  /// Where one worker sleeps.
+  class parking_place {
+  public:
+    parking_place() noexcept { sem_init(&woken_, 0, 0); }
+    ~parking_place() { sem_destroy(&woken_); }
+
+    parking_place(const parking_place&) = delete;
+    parking_place& operator=(const parking_place&) = delete;
+
+    void park() noexcept {
+      while (sem_wait(&woken_) != 0) {
+        // a signal came
+      }
+    }
+
+    /// Called once for each `park`.
+    void unpark() noexcept { sem_post(&woken_); }
+
+  private:
+    sem_t woken_;
+  };
+
+  /// From any thread.
+  void push(caf::resumable* job);
+
+  /// On a worker's thread: the next job, whenever it comes.
+  caf::resumable* pop(parking_place& place);
+
+  /// From here on an idle worker does `work`. False if another work has the workers
+  /// already. From any thread.
+  bool lend(idle_work& work);
+
+  /// Nobody does `work` any more when this returns. Not from within it.
+  void take_back(idle_work& work);
+
+  /// How many workers sleep now. From any thread.
+  size_t sleeping();
+
+  /// Once all workers have ended.
+  template <class F>
+  void drain(F fn) {
+    for (; !jobs_.empty(); jobs_.pop_front())
+      fn(jobs_.front());
+  }
+
+private:
+  using lock = std::unique_lock<std::mutex>;
+
+  void do_idle_work(lock& guard);
+  /// If somebody sleeps. Releases the lock, for a time.
+  void wake_one(lock& guard);
+
+  std::mutex mutex_;
+  std::deque<caf::resumable*> jobs_;   // guarded by mutex_, like what follows
+  std::vector<parking_place*> parked_; // the last one parked last
+  idle_work* work_ = nullptr;
+  /// A worker does the idle work.
+  bool at_work_ = false;
+  /// It is in `await`, and nobody has interrupted it.
+  bool awaiting_ = false;
+  std::condition_variable left_work_;
+};
+
+} // namespace dbs

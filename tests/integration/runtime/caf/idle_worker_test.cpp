@@ -1,0 +1,227 @@
+// Who serves the sockets of a loop: needs real threads, so it is no test on virtual time.
+#include "dbs/runtime/caf/event_loop.hpp"
+#include "dbs/runtime/caf/program_config.hpp"
+
+#include "dbs/testing/eventually.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/event_based_actor.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <fstream>
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+using namespace dbs;
+using namespace std::chrono_literals;
+using testing::eventually;
+
+namespace {
+
+constexpr auto patience = 30s;
+
+/// Notes, for each byte that comes, the thread that serves it.
+class noting_socket final : public socket_watcher {
+public:
+  explicit noting_socket(event_loop& loop) : loop_(loop) {
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends_.data()) == 0);
+    auto turn = loop_.io().take_turn();
+    key_ = sockets().add(ends_[0], *this);
+    sockets().await_readable(key_);
+  }
+
+  ~noting_socket() {
+    {
+      auto turn = loop_.io().take_turn();
+      sockets().remove(key_);
+    }
+    for (auto end : ends_)
+      ::close(end);
+  }
+
+  noting_socket(const noting_socket&) = delete;
+  noting_socket& operator=(const noting_socket&) = delete;
+
+  /// The thread that serves a byte that is sent now.
+  std::thread::id server() {
+    std::promise<std::thread::id> served;
+    auto result = served.get_future();
+    {
+      auto turn = loop_.io().take_turn();
+      served_ = std::move(served);
+    }
+    REQUIRE(::write(ends_[1], "x", 1) == 1);
+    REQUIRE(result.wait_for(patience) == std::future_status::ready);
+    return result.get();
+  }
+
+  void on_readable() override {
+    char ignored[16];
+    while (::read(ends_[0], ignored, sizeof(ignored)) > 0) {
+      // more
+    }
+    sockets().await_readable(key_);
+    CHECK(loop_.running_in_this_thread());
+    if (auto served = std::exchange(served_, std::nullopt))
+      served->set_value(std::this_thread::get_id());
+  }
+
+  void on_writable() override {}
+
+private:
+  socket_set& sockets() { return loop_.io().sockets(); }
+
+  event_loop& loop_;
+  std::array<int, 2> ends_{-1, -1};
+  socket_set::key key_ = 0;
+  std::optional<std::promise<std::thread::id>> served_;
+};
+
+/// Runs `body` on the only worker of `system` and returns its thread.
+template <class F>
+std::future<std::thread::id> on_worker(caf::actor_system& system, F body) {
+  auto done = std::make_shared<std::promise<std::thread::id>>();
+  system.spawn([done, body](caf::event_based_actor*) {
+    body();
+    done->set_value(std::this_thread::get_id());
+  });
+  return done->get_future();
+}
+
+/// Keeps the only worker of a system busy as long as it lives.
+class busy_worker {
+public:
+  explicit busy_worker(caf::actor_system& system) {
+    gone_ = on_worker(system, [this] {
+      begun_.set_value();
+      may_end_.get_future().wait();
+    });
+    begun_.get_future().wait();
+  }
+
+  ~busy_worker() {
+    may_end_.set_value();
+    gone_.wait();
+  }
+
+private:
+  std::promise<void> begun_;
+  std::promise<void> may_end_;
+  std::future<std::thread::id> gone_;
+};
+
+/// How often a thread of this process has gone to sleep (proc(5)).
+std::string switches_of(pid_t thread) {
+  std::ifstream status{"/proc/self/task/" + std::to_string(thread) + "/status"};
+  std::string line;
+  while (std::getline(status, line))
+    if (line.starts_with("voluntary_ctxt_switches"))
+      return line;
+  return {};
+}
+
+struct scene {
+  explicit scene(event_loop::drive drive = event_loop::drive::lent)
+      : system(with_one_worker(config)), loop(system, "probe", drive) {
+    worker = on_worker(system, [] {}).get();
+    std::promise<std::thread::id> on_loop;
+    loop.io().post([&] {
+      loops_tid = ::gettid();
+      on_loop.set_value(std::this_thread::get_id());
+    });
+    loops_own = on_loop.get_future().get();
+  }
+
+  static program_config& with_one_worker(program_config& what) {
+    what.set("caf.scheduler.max-threads", size_t{1});
+    return what;
+  }
+
+  program_config config;
+  caf::actor_system system;
+  event_loop loop;
+  std::thread::id worker;
+  std::thread::id loops_own;
+  pid_t loops_tid = 0;
+};
+
+} // namespace
+
+TEST_CASE("an idle worker serves the sockets of a loop that lends its turn") {
+  scene s;
+  noting_socket socket{s.loop};
+  // Once it waits there the loop's thread leaves the sockets to it.
+  CHECK(eventually([&] { return socket.server() == s.worker; }));
+  for (auto i = 0; i < 1000; ++i)
+    CHECK(socket.server() == s.worker);
+}
+
+TEST_CASE("the loop's own thread serves them while the worker is busy, and leaves them again") {
+  scene s;
+  noting_socket socket{s.loop};
+  for (auto round = 0; round < 20; ++round) {
+    CHECK(eventually([&] { return socket.server() == s.worker; }));
+    busy_worker busy{s.system};
+    CHECK(socket.server() == s.loops_own);
+  }
+}
+
+TEST_CASE("a loop whose thread sleeps is called when the worker leaves") {
+  scene s;
+  noting_socket socket{s.loop};
+  CHECK(eventually([&] { return socket.server() == s.worker; }));
+  // given that the loop's thread looks after it no more
+  auto before = switches_of(s.loops_tid);
+  auto same = 0;
+  REQUIRE(eventually([&] {
+    auto now = switches_of(s.loops_tid);
+    same = std::exchange(before, now) == now ? same + 1 : 0;
+    return same == 20;
+  }));
+  busy_worker busy{s.system};
+  CHECK(socket.server() == s.loops_own);
+}
+
+TEST_CASE("a loop that keeps its turn serves its own sockets") {
+  scene s{event_loop::drive::thread};
+  noting_socket socket{s.loop};
+  for (auto i = 0; i < 100; ++i)
+    CHECK(socket.server() == s.loops_own);
+}
+
+TEST_CASE("workers serve one loop: the next one serves itself until they are free") {
+  scene s;
+  noting_socket socket{s.loop};
+  CHECK(eventually([&] { return socket.server() == s.worker; }));
+  event_loop second{s.system, "second", event_loop::drive::lent};
+  {
+    noting_socket other{second};
+    for (auto i = 0; i < 100; ++i)
+      CHECK(other.server() != s.worker);
+  }
+  second.stop();
+}
+
+TEST_CASE("a loop ends while a worker waits for its sockets, and the next one gets it") {
+  scene s;
+  s.loop.stop();
+  for (auto round = 0; round < 50; ++round) {
+    event_loop next{s.system, "next", event_loop::drive::lent};
+    {
+      noting_socket socket{next};
+      CHECK(eventually([&] { return socket.server() == s.worker; }));
+    }
+    next.stop();
+    CHECK(on_worker(s.system, [] {}).get() == s.worker);
+  }
+}

@@ -1,0 +1,219 @@
+#include "dbs/runtime/caf/job_queue.hpp"
+
+#include "dbs/testing/eventually.hpp"
+
+#include "unit/runtime/caf/idle_job.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <future>
+#include <utility>
+
+using namespace dbs;
+using namespace dbs::tests;
+using testing::eventually;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Waits until it is told what to do.
+class scripted_work final : public idle_work {
+public:
+  void await() noexcept override {
+    ++awaits;
+    woken_.park();
+  }
+
+  void serve(bool interrupted) noexcept override {
+    interrupts += interrupted ? 1 : 0;
+    if (body)
+      std::exchange(body, nullptr)();
+    ++serves;
+  }
+
+  void interrupt() noexcept override { woken_.unpark(); }
+
+  /// What `await` waits for has come.
+  void happen(std::function<void()> what) {
+    body = std::move(what);
+    woken_.unpark();
+  }
+
+  std::function<void()> body;
+  std::atomic<int> awaits{0};
+  std::atomic<int> serves{0};
+  std::atomic<int> interrupts{0};
+
+private:
+  job_queue::parking_place woken_;
+};
+
+struct fixture {
+  /// A worker that takes one job and is gone.
+  std::future<caf::resumable*> worker() {
+    return std::async(std::launch::async, [this] {
+      job_queue::parking_place place;
+      return queue.pop(place);
+    });
+  }
+
+  std::future<caf::resumable*> sleeping_worker() {
+    auto already = queue.sleeping();
+    auto result = worker();
+    REQUIRE(eventually([this, already] { return queue.sleeping() == already + 1; }));
+    return result;
+  }
+
+  std::future<caf::resumable*> waiting_worker() {
+    auto already = work.awaits.load();
+    auto result = worker();
+    REQUIRE(eventually([this, already] { return work.awaits == already + 1; }));
+    return result;
+  }
+
+  job_queue queue;
+  scripted_work work;
+  std::array<idle_job, 3> jobs;
+};
+
+} // namespace
+
+TEST_CASE_METHOD(fixture, "jobs are taken in the order in which they came") {
+  for (auto& x : jobs)
+    queue.push(&x);
+  job_queue::parking_place place;
+  for (auto& x : jobs)
+    CHECK(queue.pop(place) == &x);
+}
+
+TEST_CASE_METHOD(fixture, "a worker without a job sleeps until one comes") {
+  auto taken = sleeping_worker();
+  queue.push(&jobs[0]);
+  CHECK(taken.get() == &jobs[0]);
+  CHECK(queue.sleeping() == 0);
+}
+
+TEST_CASE_METHOD(fixture, "each job wakes one worker, the one that slept last first") {
+  auto early = sleeping_worker();
+  auto late = sleeping_worker();
+  queue.push(&jobs[0]);
+  CHECK(late.get() == &jobs[0]);
+  CHECK(queue.sleeping() == 1);
+  queue.push(&jobs[1]);
+  CHECK(early.get() == &jobs[1]);
+}
+
+TEST_CASE_METHOD(fixture, "a worker that was woken for nothing sleeps again") {
+  auto taken = sleeping_worker();
+  // when what it was woken for is gone before it is there, or right after
+  REQUIRE(queue.lend(work));
+  queue.take_back(work);
+  REQUIRE(eventually([this] { return queue.sleeping() == 1; }));
+  queue.push(&jobs[0]);
+  CHECK(taken.get() == &jobs[0]);
+}
+
+// -- idle work ---------------------------------------------------------------------
+
+TEST_CASE_METHOD(fixture, "one idle worker does the idle work, the others sleep") {
+  REQUIRE(queue.lend(work));
+  auto first = waiting_worker();
+  auto second = sleeping_worker();
+  CHECK(work.awaits == 1);
+  queue.push(&jobs[0]);
+  CHECK(second.get() == &jobs[0]);
+  queue.push(&jobs[1]);
+  CHECK(first.get() == &jobs[1]);
+}
+
+TEST_CASE_METHOD(fixture, "a worker that sleeps when work is lent goes to it") {
+  auto taken = sleeping_worker();
+  REQUIRE(queue.lend(work));
+  CHECK(eventually([this] { return work.awaits == 1; }));
+  queue.push(&jobs[0]);
+  taken.get();
+}
+
+TEST_CASE_METHOD(fixture, "a job interrupts the idle work once if nobody sleeps") {
+  REQUIRE(queue.lend(work));
+  auto taken = waiting_worker();
+  queue.push(&jobs[0]);
+  queue.push(&jobs[1]);
+  CHECK(taken.get() == &jobs[0]);
+  CHECK(work.interrupts == 1);
+  CHECK(work.serves == 1);
+}
+
+TEST_CASE_METHOD(fixture, "what the idle work queues is done by its own worker") {
+  REQUIRE(queue.lend(work));
+  auto taken = waiting_worker();
+  auto other = sleeping_worker();
+  work.happen([this] { queue.push(&jobs[0]); });
+  CHECK(taken.get() == &jobs[0]);
+  CHECK(work.interrupts == 0);
+  // and nobody was woken
+  CHECK(queue.sleeping() == 1);
+  queue.push(&jobs[1]);
+  CHECK(other.get() == &jobs[1]);
+}
+
+TEST_CASE_METHOD(fixture, "if the idle work queues several, others are woken for the rest") {
+  REQUIRE(queue.lend(work));
+  auto taken = waiting_worker();
+  auto other = sleeping_worker();
+  work.happen([this] {
+    queue.push(&jobs[0]);
+    queue.push(&jobs[1]);
+  });
+  std::array got{taken.get(), other.get()};
+  CHECK(((got == std::array<caf::resumable*, 2>{&jobs[0], &jobs[1]}) ||
+         (got == std::array<caf::resumable*, 2>{&jobs[1], &jobs[0]})));
+}
+
+TEST_CASE_METHOD(fixture, "a worker that the idle work has brought nothing returns to it") {
+  REQUIRE(queue.lend(work));
+  auto taken = waiting_worker();
+  work.happen(nullptr);
+  CHECK(eventually([this] { return work.awaits == 2; }));
+  queue.push(&jobs[0]);
+  CHECK(taken.get() == &jobs[0]);
+}
+
+TEST_CASE_METHOD(fixture, "workers are lent to one work at a time") {
+  scripted_work other;
+  REQUIRE(queue.lend(work));
+  CHECK_FALSE(queue.lend(other));
+  queue.take_back(other); // which has none
+  auto taken = waiting_worker();
+  queue.push(&jobs[0]);
+  taken.get();
+  queue.take_back(work);
+  CHECK(queue.lend(other));
+}
+
+TEST_CASE_METHOD(fixture, "nobody does a work that was taken back") {
+  REQUIRE(queue.lend(work));
+  auto taken = waiting_worker();
+  std::promise<void> begun;
+  std::promise<void> may_end;
+  work.happen([&] {
+    begun.set_value();
+    may_end.get_future().wait();
+  });
+  begun.get_future().wait();
+  auto back = std::async(std::launch::async, [this] { queue.take_back(work); });
+  // it waits for the worker that is at it
+  CHECK(back.wait_for(20ms) == std::future_status::timeout);
+  may_end.set_value();
+  back.get();
+  CHECK(work.serves == 1);
+  // and the worker sleeps from then on
+  REQUIRE(eventually([this] { return queue.sleeping() == 1; }));
+  CHECK(work.awaits == 1);
+  queue.push(&jobs[0]);
+  CHECK(taken.get() == &jobs[0]);
+}
