@@ -196,13 +196,15 @@ void event_loop::interrupt() noexcept {
 }
 
 void event_loop::wake_callers(loop_context::turn mine) {
-  std::vector<caf::resumable*> woken;
+  // It keeps its capacity, and takes turns with the loops' own.
+  thread_local std::vector<caf::resumable*> woken;
   woken.swap(woken_);
   auto& scheduler = system().scheduler();
   // Nobody who is woken finds the turn taken, and from here on the loop may end.
   mine = {};
   for (auto* what : woken)
     scheduler.enqueue(what);
+  woken.clear();
 }
 
 void event_loop::run_ready() {
