@@ -6,6 +6,14 @@
 
 namespace dbs::postgres {
 
+namespace {
+
+/// If all connections that are shared have more statements under way and none is idle,
+/// there shall be one more.
+constexpr size_t comfortable_depth = 8;
+
+} // namespace
+
 // -- who shares ---------------------------------------------------------------------
 
 size_t pool_core::max_shared() const noexcept {
@@ -57,13 +65,15 @@ pool_slot* pool_core::slot_for(const pool_request& r) {
 }
 
 bool pool_core::takes(const pool_slot& s, const pool_request& r) const {
-  // If all connections are shared, somebody else who waits gets one that runs dry.
+  // Who waits for a connection of his own gets this one as soon as it runs dry, if no
+  // other can be expected.
   auto others = waiting() - queue_of(request_lane::shared).size();
+  auto leased = leases_.size() - lost_leases_.size();
   return s.lane == request_lane::shared && s.running.size() < max_shared_depth &&
          s.shared_bytes + r.bytes() <= max_shared_bytes && !s.abandoned && !s.broken &&
          !must_close(s) && !s.conn->congested() &&
          s.conn->status() != transaction_status::unknown &&
-         (others == 0 || sharing_.size() < limit());
+         (others == 0 || sharing_.size() + leased < limit());
 }
 
 request_list* pool_core::next_queue() {
@@ -79,8 +89,12 @@ request_list* pool_core::next_queue() {
 
 size_t pool_core::wanted() const noexcept {
   auto room = [](size_t most, size_t now) { return most > now ? most - now : 0; };
+  auto full = [](const pool_slot* s) { return s->running.size() > comfortable_depth; };
+  auto crowded =
+      idle_.empty() && !sharing_.empty() && std::all_of(sharing_.begin(), sharing_.end(), full);
+  auto shared = queue_of(request_lane::shared).size() + (crowded ? 1 : 0);
   return queue_of(request_lane::own).size() +
-         std::min(queue_of(request_lane::shared).size(), room(max_shared(), sharing_.size())) +
+         std::min(shared, room(max_shared(), sharing_.size())) +
          std::min(queue_of(request_lane::slow).size(), room(max_slow(), slow_));
 }
 

@@ -127,6 +127,23 @@ TEST_CASE("idle connections are shared first, up to the limit, then the emptiest
   CHECK(depths == std::multiset<size_t>{0, 2, 3});
 }
 
+TEST_CASE("if the shared connections are crowded, one more is opened") {
+  shared_fixture f{5, 3};
+  f.open();
+  for (int i = 0; i < 8; ++i)
+    f.share("select 1");
+  f.run();
+  CHECK(f.server.opened == 1);
+  f.share("select 1");
+  f.run();
+  CHECK(f.server.opened == 2);
+  for (int i = 0; i < 60; ++i)
+    f.share("select 1");
+  f.run();
+  // Not more than may be shared.
+  CHECK(f.server.opened == 3);
+}
+
 TEST_CASE("depth and bytes of a shared connection are bounded, and the rest waits") {
   shared_fixture f;
   f.settings.max_waiting = 2;
@@ -339,6 +356,21 @@ TEST_CASE("who waits for a connection of their own gets one, however many share"
   f.answer_one();
   CHECK(f->stats().leases == 1);
   CHECK_FALSE(f.answered(later));
+}
+
+TEST_CASE("who waits for a connection of their own need not wait for the end of a lease") {
+  shared_fixture f{2};
+  f.open();
+  f.lease(5);
+  f.share("select 1");
+  f.run();
+  f.share("select 2");
+  f.checkout(6);
+  f.share("select 3");
+  CHECK(f.conn(1).behind == std::deque<std::string>{"select 2"});
+  f.answer_one(1);
+  f.answer_one(1);
+  CHECK(f->stats().leases == 2);
 }
 
 TEST_CASE("a statement that takes long shares no more, and its connection neither") {
