@@ -66,6 +66,10 @@ struct database_settings {
   caf::timespan acquire_timeout = std::chrono::seconds{30};
   /// How many requests may wait; 0 means ten times the pool size with overflow.
   uint32_t max_waiting = 0;
+  /// Of the connections, how many may run shared statements; 0 shares none.
+  uint32_t shared_connections = 4;
+  /// A statement that took longer shares no connection until it is quick again.
+  caf::timespan shared_slow = std::chrono::milliseconds{50};
   /// For one host, from the first packet to a usable session.
   caf::timespan connect_timeout = std::chrono::seconds{5};
   /// The server's statement_timeout for every session; 0 leaves the server's own.

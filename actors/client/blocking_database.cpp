@@ -20,6 +20,7 @@ blocking_database::blocking_database(caf::actor_system& system, postgres_pool_ac
       options_(options) {}
 
 caf::expected<pg_result> blocking_database::run(pg_statement statement) {
+  statement.share = statement.share || options_.share;
   return blocking_ask<pg_result>(*self_, options_, pool_, execute_atom_v, std::move(statement));
 }
 

@@ -14,6 +14,8 @@ struct call_options {
   /// From the call to the answer; without it the service applies its defaults.
   std::optional<caf::timespan> timeout;
   caller_class caller = caller_class::interactive;
+  /// For the database: statements outside of sessions are willing to share connections.
+  bool share = false;
 
   /// The context of a call that starts now.
   call_context context(caf::actor_system& system) const {

@@ -39,6 +39,14 @@ public:
     return {pool_, options};
   }
 
+  /// A client whose statements are willing to share connections, as by `dbs::shared`;
+  /// those of its sessions are not concerned.
+  database_client sharing() const {
+    auto options = options_;
+    options.share = true;
+    return {pool_, options};
+  }
+
   /// Runs one statement on any connection, in a transaction of its own.
   template <class Self, class... Ts>
   auto execute(Self* self, std::string sql, const Ts&... params) const {
@@ -48,6 +56,7 @@ public:
   /// The same for a statement that was put together beforehand.
   template <class Self>
   auto run(Self* self, pg_statement statement) const {
+    statement.share = statement.share || options_.share;
     return pending_request{
         mail(self, execute_atom_v, options_.context(self->system()), std::move(statement))
             .request(pool_, caf::infinite)};

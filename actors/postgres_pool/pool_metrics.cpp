@@ -33,6 +33,10 @@ pool_metrics::pool_metrics(std::shared_ptr<observe::registry> registry, std::str
   waiting_ = gauge("dbs_postgres_pool_waiting_requests", "Requests that wait for a connection.");
   leases_ = gauge("dbs_postgres_pool_leases", "Sessions that are checked out.");
   leaks_ = gauge("dbs_postgres_pool_leaks", "Sessions held for longer than the leak threshold.");
+  shared_connections_ = gauge("dbs_postgres_pool_shared_connections",
+                              "Connections that run statements of several callers.");
+  shared_statements_ =
+      gauge("dbs_postgres_pool_shared_statements", "Statements under way on shared connections.");
   utilization_ =
       gauge("dbs_postgres_pool_utilization_ratio", "Active connections per allowed connection.");
   recent_acquire_.emplace(*acquire_, window_span);
@@ -56,6 +60,8 @@ void pool_metrics::publish(const pool_stats& stats, caf::actor_clock::time_point
   waiting_->set(stats.waiting);
   leases_->set(stats.leases);
   leaks_->set(stats.leaks);
+  shared_connections_->set(stats.shared_connections);
+  shared_statements_->set(stats.shared_statements);
   utilization_->set(stats.utilization);
   for (auto& x : stats.counters) {
     auto known = counters_.find(x.name);

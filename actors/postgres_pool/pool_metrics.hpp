@@ -43,6 +43,8 @@ private:
   observe::gauge* waiting_;
   observe::gauge* leases_;
   observe::gauge* leaks_;
+  observe::gauge* shared_connections_;
+  observe::gauge* shared_statements_;
   observe::gauge* utilization_;
 
   std::optional<observe::latency_window> recent_acquire_;

@@ -26,6 +26,8 @@ void add_occupation(std::vector<field>& out, const pool_stats& stats) {
   add("max_waiting", stats.max_waiting);
   add("leases", stats.leases);
   add("leaks", stats.leaks);
+  add("shared_connections", stats.shared_connections);
+  add("shared_statements", stats.shared_statements);
   out.push_back({"pool.utilization", stats.utilization});
   out.push_back({"pool.last_connect_error", stats.last_connect_error});
 }

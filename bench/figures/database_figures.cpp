@@ -21,6 +21,9 @@ constexpr int connections = 8;
 constexpr int callers = 64;
 constexpr int per_batch = 50;
 
+/// Of the figures about shared connections.
+constexpr int shared_connections = 4;
+
 // -- what callers do ---------------------------------------------------------------
 
 /// One prepared select with a random key; see `caller`.
@@ -100,11 +103,10 @@ class database {
 public:
   explicit database(int pool_size) : services_(settings(servers_, pool_size)) {}
 
-  load_summary select(int how_many) {
-    return closed_loop(services_.system(), how_many, window{}, [this](int number) {
-      return select_by_key{services_.database(),
-                           std::minstd_rand{static_cast<uint32_t>(number + 1)}};
-    });
+  load_summary select(int how_many) { return select(services_.database(), how_many); }
+
+  load_summary select_shared(int how_many) {
+    return select(services_.database().sharing(), how_many);
   }
 
   load_summary select_batches() {
@@ -120,6 +122,12 @@ public:
   running_services& services() noexcept { return services_; }
 
 private:
+  load_summary select(const database_client& client, int how_many) {
+    return closed_loop(services_.system(), how_many, window{}, [&client](int number) {
+      return select_by_key{client, std::minstd_rand{static_cast<uint32_t>(number + 1)}};
+    });
+  }
+
   static std::vector<std::pair<std::string, std::string>> settings(const servers& what,
                                                                    int pool_size) {
     auto result = what.settings();
@@ -142,6 +150,29 @@ protected:
 private:
   database database_{connections};
   libpq_mux peer_{database_.conninfo(), connections};
+};
+
+class shared_against_libpq : public duel {
+protected:
+  double ours() override { return database_.select_shared(callers).per_second; }
+  double peer() override { return peer_.run(window{}).per_second; }
+
+private:
+  database database_{shared_connections};
+  libpq_pipelines peer_{database_.conninfo(), shared_connections, callers / shared_connections};
+};
+
+class shared_against_program : public duel {
+public:
+  explicit shared_against_program(double (*program)(const program_load&)) : program_(program) {}
+
+protected:
+  double ours() override { return database_.select_shared(callers).per_second; }
+  double peer() override { return program_(database_.load()); }
+
+private:
+  database database_{shared_connections};
+  double (*program_)(const program_load&);
 };
 
 class batch : public duel {
@@ -232,6 +263,13 @@ std::vector<figure> database_figures() {
        make<single_caller>()},
       {"pool_batch_of_50_vs_libpq", "statements/s", placement::free,
        "raw libpq, pipeline mode, 50 per sync", ">= 0.7", make<batch>()},
+      {"pool_shared_64_callers_vs_libpq", "op/s", placement::free,
+       "raw libpq, 1 thread, 4 connections, pipelines of 16, a sync per query", ">= 0.6",
+       make<shared_against_libpq>()},
+      {"pool_shared_64_callers_vs_pgbench", "op/s", placement::free,
+       "pgbench -M prepared -c 8 -j 1", ">= 1.3", make<shared_against_program>(pgbench)},
+      {"pool_shared_64_callers_vs_asyncpg", "op/s", placement::free, "asyncpg pool of 8, uvloop",
+       ">= 8", make<shared_against_program>(asyncpg_pool)},
       {"pool_checkout_return", "us p50", placement::one_core, "request to an empty loop actor",
        "<= 2", make<checkout>(event_loop::drive::thread)},
       {"pool_checkout_return_vs_lent", "us p50", placement::one_core,

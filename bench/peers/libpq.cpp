@@ -4,6 +4,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace dbs::bench {
@@ -135,6 +136,67 @@ load_summary libpq_pipeline::run(window how) {
     auto ended = clock::now();
     recorder.record(began, ended);
     began = ended;
+  }
+  return recorder.summarize();
+}
+
+// -- many connections in pipeline mode ---------------------------------------------
+
+libpq_pipelines::libpq_pipelines(const std::string& conninfo, int connections, int depth)
+    : depth_(static_cast<size_t>(depth)) {
+  for (auto i = 0; i < connections; ++i) {
+    auto& s = slots_.emplace_back();
+    s.conn = open(conninfo);
+    if (PQsetnonblocking(s.conn.get(), 1) != 0 || PQenterPipelineMode(s.conn.get()) != 1)
+      fail(s.conn);
+  }
+}
+
+void libpq_pipelines::send(slot& s, clock::time_point now) {
+  auto key = keys_();
+  const char* values[] = {key.c_str()};
+  // So little always fits into the socket's buffer.
+  if (PQsendQueryPrepared(s.conn.get(), "kv", 1, values, nullptr, nullptr, 0) != 1 ||
+      PQpipelineSync(s.conn.get()) != 1 || PQflush(s.conn.get()) != 0)
+    fail(s.conn);
+  s.sent.push_back(now);
+}
+
+void libpq_pipelines::receive(slot& s, load_recorder& recorder) {
+  auto* conn = s.conn.get();
+  if (PQconsumeInput(conn) != 1)
+    fail(s.conn);
+  while (!s.sent.empty() && PQisBusy(conn) == 0) {
+    result rows{PQgetResult(conn)};
+    if (!rows)
+      continue; // behind a select's rows
+    if (PQresultStatus(rows.get()) != PGRES_PIPELINE_SYNC) {
+      expect_one_row(s.conn, rows);
+      continue;
+    }
+    auto now = clock::now();
+    recorder.record(s.sent.front(), now);
+    s.sent.pop_front();
+    if (recorder.open(now))
+      send(s, now);
+  }
+}
+
+load_summary libpq_pipelines::run(window how) {
+  std::vector<pollfd> polled;
+  for (auto& s : slots_)
+    polled.push_back({PQsocket(s.conn.get()), POLLIN, 0});
+  load_recorder recorder{how};
+  for (auto& s : slots_)
+    while (s.sent.size() < depth_)
+      send(s, clock::now());
+  auto busy = [](const slot& s) { return !s.sent.empty(); };
+  while (std::any_of(slots_.begin(), slots_.end(), busy)) {
+    if (poll(polled.data(), polled.size(), 10'000) <= 0)
+      throw std::runtime_error("libpq: no answer for ten seconds");
+    for (size_t i = 0; i < slots_.size(); ++i)
+      if (polled[i].revents != 0)
+        receive(slots_[i], recorder);
   }
   return recorder.summarize();
 }

@@ -7,6 +7,7 @@
 #include <libpq-fe.h>
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <random>
 #include <string>
@@ -63,6 +64,30 @@ public:
 private:
   libpq_connection conn_;
   int per_sync_;
+  random_key keys_;
+};
+
+/// One thread, several connections in pipeline mode under poll(2), each with so many
+/// selects under way, each of these with a sync of its own.
+class libpq_pipelines {
+public:
+  libpq_pipelines(const std::string& conninfo, int connections, int depth);
+
+  load_summary run(window how);
+
+private:
+  struct slot {
+    libpq_connection conn;
+    /// When those under way were sent, the oldest first.
+    std::deque<load_recorder::clock::time_point> sent;
+  };
+
+  void send(slot& s, load_recorder::clock::time_point now);
+  /// Takes the answers that have arrived, and sends as many again.
+  void receive(slot& s, load_recorder& recorder);
+
+  std::vector<slot> slots_;
+  size_t depth_;
   random_key keys_;
 };
 

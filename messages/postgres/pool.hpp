@@ -27,12 +27,15 @@ struct pg_statement {
   pg_params params;
   /// False sends the statement unprepared: for DDL and one-off statements.
   bool prepare = true;
+  /// Lets other callers' statements run on the same connection behind this one before it
+  /// is answered; see `shared`. Means nothing on a lease.
+  bool share = false;
 };
 
 template <class Inspector>
 bool inspect(Inspector& f, pg_statement& x) {
   return f.object(x).fields(f.field("sql", x.sql), f.field("params", x.params),
-                            f.field("prepare", x.prepare));
+                            f.field("prepare", x.prepare), f.field("share", x.share));
 }
 
 /// Asks for a connection of one's own. The lease belongs to the actor that asks:
@@ -74,6 +77,17 @@ bool inspect(Inspector& f, pg_lease_statement& x) {
 template <class... Ts>
 pg_statement make_statement(std::string sql, const Ts&... params) {
   return {std::move(sql), make_params(params...), true};
+}
+
+/// The same statement, willing to share a connection: sent at once behind the statements
+/// of other callers, answered in turn, and a transaction of its own as ever. It may meet
+/// the delay of who is before it. What is not SELECT, VALUES, TABLE, WITH, INSERT, UPDATE,
+/// DELETE or MERGE, or needs its session, has a connection to itself nonetheless; who
+/// asks for this vouches for the functions that are called: they must leave nothing in
+/// the session.
+inline pg_statement shared(pg_statement statement) {
+  statement.share = true;
+  return statement;
 }
 
 /// Statements that a lease runs in order, sent without waiting for one another's
@@ -266,6 +280,9 @@ struct pool_stats {
   uint32_t leases = 0;
   /// Leases held for longer than the leak threshold.
   uint32_t leaks = 0;
+  /// Connections that several callers' statements may run on, and these statements.
+  uint32_t shared_connections = 0;
+  uint32_t shared_statements = 0;
   /// Of the last one to two minutes.
   latency_summary acquire;
   latency_summary query;
@@ -286,7 +303,9 @@ bool inspect(Inspector& f, pool_stats& x) {
       f.field("waiting", x.waiting), f.field("max_waiting", x.max_waiting),
       f.field("leases", x.leases), f.field("leaks", x.leaks), f.field("acquire", x.acquire),
       f.field("query", x.query), f.field("hold", x.hold), f.field("counters", x.counters),
-      f.field("last_connect_error", x.last_connect_error));
+      f.field("last_connect_error", x.last_connect_error),
+      f.field("shared_connections", x.shared_connections),
+      f.field("shared_statements", x.shared_statements));
 }
 
 /// Who holds a connection: the leak finder's row.

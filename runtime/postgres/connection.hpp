@@ -32,7 +32,7 @@ public:
   /// One result of a batch, in the order of its statements.
   virtual void on_part(connection& conn, pg_result part) = 0;
 
-  /// Answers `execute`, `execute_batch` and `command`, once each; of a batch that has
+  /// Answers `execute`, `execute_batch`, `share` and `command`, once each; of a batch that has
   /// succeeded the result is empty. When the connection breaks while
   /// a statement runs, the error is `connection_lost` if not a byte of it was
   /// sent, or a COPY from here was not finished, and `in_doubt` otherwise, and
@@ -71,6 +71,17 @@ public:
   /// sync at the end. There must be at least one. The error of the one that failed has
   /// its index in the field `statement`; those behind it were not run.
   virtual void execute_batch(std::span<const pg_statement> statements) = 0;
+
+  /// Runs one statement behind those that were shared before, without waiting for their
+  /// answers. Each has a sync of its own: what becomes of one is nothing to the others.
+  /// The answers come in the order of the statements. When the connection breaks, each of
+  /// them is answered as `on_result` says. Nothing but what is shared may be running, and
+  /// no transaction may be open.
+  virtual void share(const pg_statement& statement) = 0;
+
+  /// True while the socket has not taken all that is to be sent. Who shares a statement
+  /// then, cannot have it back when the connection breaks.
+  virtual bool congested() const = 0;
 
   /// Runs a parameterless command of ours, such as "BEGIN" or a reset, unprepared.
   virtual void command(std::string_view sql) = 0;

@@ -22,6 +22,10 @@ public:
     session_->execute_batch(statements);
   }
 
+  void share(const pg_statement& statement) override { session_->share(statement); }
+
+  bool congested() const override { return session_->congested(); }
+
   void command(std::string_view sql) override { session_->command(sql); }
 
   void start_transfer(pg_transfer_action kind, const pg_statement& statement,

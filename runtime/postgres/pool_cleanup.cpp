@@ -1,7 +1,6 @@
 // What happens to a connection when a statement ends, and on its way back.
 #include "dbs/runtime/postgres/pool_core.hpp"
 #include "dbs/runtime/postgres/pool_sql.hpp"
-#include "dbs/runtime/postgres/statement_class.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -19,27 +18,8 @@ constexpr caf::timespan role_change_interval = std::chrono::seconds{5};
 /// once a second, see `forced_options` of the connection.
 constexpr caf::timespan linger = std::chrono::milliseconds{1500};
 
-/// Whether a statement whose end nobody saw may have changed something for good: its
-/// cancel can come too late.
-bool may_have_happened(const pool_request& r) {
-  auto writes = [](const pg_statement& x) { return !only_reads(x.sql); };
-  switch (r.kind) {
-  case request_kind::batch:
-    return r.sent_in == transaction_status::idle &&
-           std::any_of(r.batch.begin(), r.batch.end(), writes);
-  case request_kind::transfer:
-    return r.sent_in == transaction_status::idle && r.slot->transfer_writes;
-  case request_kind::commit:
-    return r.sent_in != transaction_status::failed;
-  case request_kind::execute:
-  case request_kind::statement:
-    if (r.sent_in == transaction_status::idle)
-      return writes(r.statement);
-    return r.sent_in != transaction_status::failed && commits(r.statement.sql);
-  default:
-    return false;
-  }
-}
+/// A cancel, or the statement timeout.
+constexpr std::string_view query_canceled = "57014";
 
 } // namespace
 
@@ -63,19 +43,17 @@ void pool_core::on_result(pool_slot& s, caf::expected<pg_result> result) {
   s.transfer.reset();
   if (result)
     see_tag(s, *result);
+  if (s.phase == slot_phase::statement)
+    return statement_done(s, std::move(result));
   if (s.abandoned) {
     if (!result && breaks_connection(result.error()))
       return drop_broken(s, result.error());
     return settle(s);
   }
-  switch (s.phase) {
-  case slot_phase::statement:
-    return statement_done(s, std::move(result));
-  case slot_phase::lease:
-    return operation_done(s, std::move(result));
-  default:
-    return on_cleaned(s, result);
-  }
+  if (s.phase == slot_phase::lease)
+    operation_done(s, std::move(result));
+  else
+    on_cleaned(s, result);
 }
 
 void pool_core::see_tag(pool_slot& s, const pg_result& result) {
@@ -83,58 +61,89 @@ void pool_core::see_tag(pool_slot& s, const pg_result& result) {
 }
 
 void pool_core::statement_done(pool_slot& s, caf::expected<pg_result> result) {
+  head_done(s);
   auto r = s.running.begin();
-  auto now = timers_.now();
   auto probe = r->kind == request_kind::probe;
-  if (!probe) {
-    listener_.record_query(now - r->started);
-    if (result)
-      last_success_ = now;
-  }
-  if (!result) {
+  auto shares = r->lane == request_lane::shared;
+  if (!result && breaks_connection(result.error()))
+    s.broken = result.error();
+  if (r->refused) {
+    recycle(s.running, r);
+  } else if (!result) {
     auto reason = std::move(result.error());
-    if (breaks_connection(reason)) {
-      // Not a byte was sent, so it is safe to run elsewhere; each connection that
-      // the pool may have can be met broken once.
-      if (is(reason, errc::connection_lost) && !draining_ && r->moves <= limit() &&
-          r->deadline > now && !probe)
-        submit_again(s);
-      else
-        answer(s.running, r, reason);
-      return drop_broken(s, reason);
+    // Not a byte of it was sent, or the cancel of another one hit it, which has undone it.
+    auto undone = is(reason, errc::connection_lost) ||
+                  (shares && s.abandoned && sqlstate_of(reason) == query_canceled);
+    if (undone && submit_again(s))
+      return go_on(s);
+    if (!s.broken) {
+      if (retry_stale_plan(s, reason))
+        return shares ? go_on(s) : void();
+      check_role(s, reason, slot_transaction::none);
     }
-    if (retry_stale_plan(s, reason))
-      return;
-    check_role(s, reason, slot_transaction::none);
     answer(s.running, r, std::move(reason));
-  } else if (auto status = s.conn->status(); status != transaction_status::idle) {
+  } else if (!shares && s.conn->status() != transaction_status::idle) {
     answer(s.running, r,
            fail(errc::invalid_argument,
                 "the statement left a transaction open and was rolled back: transaction control "
                 "needs a checkout"));
   } else {
+    if (!probe)
+      last_success_ = timers_.now();
     // The server gets its next statement before the caller gets this one's result.
     auto token = r->token;
     recycle(s.running, r);
-    give_back(s);
+    go_on(s);
     return probe ? client_.on_done(token, {}) : client_.on_result(token, std::move(*result));
   }
+  go_on(s);
+}
+
+void pool_core::head_done(pool_slot& s) {
+  auto& r = s.running.front();
+  auto now = timers_.now();
+  s.busy = s.running.size() > 1;
+  if (r.lane == request_lane::shared)
+    s.shared_bytes -= r.bytes();
+  if (!r.refused && r.kind != request_kind::probe) {
+    listener_.record_query(now - r.started);
+    auto took = now - s.head_since;
+    if (r.lane == request_lane::slow ||
+        (r.lane == request_lane::shared && took >= texts_.threshold()))
+      texts_.took(r.statement.sql, took);
+  }
+  s.head_since = now;
+}
+
+void pool_core::go_on(pool_slot& s) {
+  if (s.busy && s.broken)
+    return; // its other answers follow
+  if (s.busy)
+    return s.abandoned ? cancel_head(s) : feed(s);
+  if (s.broken)
+    return drop_broken(s, s.broken);
+  if (s.abandoned)
+    return settle(s);
   give_back(s);
 }
 
 bool pool_core::retry_stale_plan(pool_slot& s, const caf::error& reason) {
   auto r = s.running.begin();
+  auto shares = r->lane == request_lane::shared;
+  // Of several that were under way together one has said so for all.
   if (is_stale_plan(reason))
-    ++plan_epoch_;
+    plan_epoch_ += r->plan_epoch == plan_epoch_ ? 1 : 0;
   else if (is_lost_statement(reason))
     s.conn->forget_statements();
   else
     return false;
   note(pool_event::stale_plan, s.conn.get(), &reason);
   if (r->reprepared || r->kind == request_kind::transfer ||
-      s.conn->status() != transaction_status::idle)
+      (!shares && s.conn->status() != transaction_status::idle))
     return false;
   r->reprepared = true;
+  if (shares)
+    return submit_again(s);
   run(s, s.running, r);
   return true;
 }
@@ -163,9 +172,14 @@ void pool_core::on_lost(pool_slot& s, const caf::error& reason) {
     return;
   if (s.phase == slot_phase::connecting)
     return on_connect_failed(s, reason);
-  if (s.busy && !s.abandoned && s.running.size() == 1 && s.phase != slot_phase::cleaning)
-    answer(s.running, s.running.begin(), fail(errc::in_doubt, detail(reason).what));
+  if (s.busy && s.phase != slot_phase::cleaning)
+    lose_running(s, reason);
   drop_broken(s, reason);
+}
+
+void pool_core::lose_running(pool_slot& s, const caf::error& reason) {
+  while (!s.running.empty())
+    answer(s.running, s.running.begin(), fail(errc::in_doubt, detail(reason).what));
 }
 
 void pool_core::drop_broken(pool_slot& s, const caf::error& reason) {
@@ -175,80 +189,10 @@ void pool_core::drop_broken(pool_slot& s, const caf::error& reason) {
   close(s);
 }
 
-// -- deadlines of running statements ------------------------------------------------
-
-void pool_core::abandon(pool_slot& s, caf::error reason) {
-  auto r = s.running.begin();
-  if (r->kind != request_kind::probe)
-    listener_.record_query(timers_.now() - r->started);
-  if (may_have_happened(*r))
-    reason = fail(errc::in_doubt, "the outcome is unknown: " + detail(reason).what);
-  if (s.lease != nullptr && r->kind == request_kind::begin)
-    s.lease->spoilt = true;
-  answer(s.running, r, std::move(reason));
-  quarantine(s);
-}
-
-void pool_core::quarantine(pool_slot& s) {
-  if (s.transfer) {
-    s.busy = true;
-    s.conn->discard();
-  }
-  s.abandoned = true;
-  s.cleanup_timer = timers_.schedule_after(settings_.cleanup_timeout, [this, &s] {
-    s.cleanup_timer = {};
-    auto why = fail(errc::connection_lost, "a cancelled statement did not end within " +
-                                               pretty(settings_.cleanup_timeout));
-    note(pool_event::quarantine_timeout, s.conn.get(), &why);
-    if (s.phase == slot_phase::lease)
-      lose_lease(s, why);
-    close(s);
-  });
-  cancels_due_.push_back(&s);
-  send_cancels();
-}
-
-void pool_core::send_cancels() {
-  while (!cancels_due_.empty() && cancels_in_flight_ < max_cancels()) {
-    auto& s = *cancels_due_.front();
-    cancels_due_.pop_front();
-    ++cancels_in_flight_;
-    s.cancelling = true;
-    note(pool_event::cancel, s.conn.get());
-    s.conn->cancel();
-  }
-}
-
-void pool_core::on_cancel_settled(pool_slot& s) {
-  if (s.phase == slot_phase::closing)
-    return;
-  s.cancelling = false;
-  --cancels_in_flight_;
-  send_cancels();
-  settle(s);
-}
-
-void pool_core::settle(pool_slot& s) {
-  if (s.busy || s.cancelling)
-    return;
-  std::erase(cancels_due_, &s);
-  s.abandoned = false;
-  timers_.cancel(s.cleanup_timer);
-  if (s.phase == slot_phase::lease) {
-    // A BEGIN that came too late may have been one of any kind.
-    track_transaction(s, slot_transaction::typed_by_user);
-    // The cancel came too late: what the caller takes for undone must not be committed.
-    if (s.conn->status() == transaction_status::in_transaction)
-      s.lease->spoilt = true;
-    next_operation(*s.lease);
-  } else {
-    give_back(s);
-  }
-}
-
 // -- the way back -------------------------------------------------------------------
 
 void pool_core::give_back(pool_slot& s) {
+  leave_lane(s);
   s.phase = slot_phase::cleaning;
   if (s.transfer)
     return quarantine(s);
@@ -320,8 +264,10 @@ void pool_core::offer(pool_slot& s) {
                                           : pool_event::closed_shrink);
     return close(s);
   }
-  if (!waiting_.empty())
-    return grant(s, waiting_, waiting_.begin());
+  if (auto* queue = next_queue()) {
+    grant(s, *queue, queue->begin());
+    return s.lane == request_lane::shared ? feed(s) : void();
+  }
   if (idle_.size() >= pool_size_) {
     count(pool_event::closed_overflow);
     return close(s);
@@ -339,12 +285,15 @@ void pool_core::close(pool_slot& s) {
     std::erase(idle_, &s);
   if (s.phase == slot_phase::connecting)
     --connecting_;
+  leave_lane(s);
   timers_.cancel(s.cleanup_timer);
+  timers_.cancel(s.watch_timer);
   timers_.cancel(s.lifetime_timer);
   if (s.abandoned)
     std::erase(cancels_due_, &s);
-  // Only a release can be left: with the connection goes what was open on it.
-  if (!s.running.empty())
+  // Only a release can be left, with the connection goes what was open on it, and what
+  // was answered before.
+  while (!s.running.empty())
     answer(s.running, s.running.begin(), {});
   s.phase = slot_phase::closing;
   s.gone_at = s.busy ? timers_.now() + linger : time_point::min();

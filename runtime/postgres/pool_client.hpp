@@ -51,6 +51,10 @@ public:
 /// What the pool counts. Those from `connected` on are told to the listener, too.
 enum class pool_event : uint8_t {
   statements,
+  /// Of these, those that were sent on a shared connection.
+  shared,
+  /// Of these, those that were willing to share and too slow for it.
+  shared_slow,
   checkouts,
   releases,
   acquire_timeouts,
@@ -82,7 +86,8 @@ enum class pool_event : uint8_t {
   stale_plan,
   /// A server refused to write (25006): all connections are replaced.
   role_change,
-  /// A statement of which nothing had been sent moved to another connection.
+  /// A statement of which nothing had been sent, or which the cancel of a neighbour has
+  /// undone, was put back to be run again.
   retried,
 };
 

@@ -22,7 +22,7 @@ void pool_core::pump() {
 }
 
 bool pool_core::wants_connection() const {
-  if (connecting_ < waiting_.size())
+  if (connecting_ < wanted())
     return true;
   if (!started_)
     return false;

@@ -47,7 +47,7 @@ pool_core::pool_core(const database_settings& settings, pool_options options, fa
     : settings_(settings), options_(options), pool_size_(settings.pool_size),
       max_overflow_(settings.max_overflow), make_(std::move(make)), timers_(timers),
       client_(client), listener_(listener), random_(static_cast<uint32_t>(options.seed)),
-      gate_(options.seed) {
+      gate_(options.seed), texts_(settings.shared_slow) {
   options_.incarnation &= (1U << (63 - pg_lease_counter_bits)) - 1;
 }
 
@@ -56,7 +56,8 @@ pool_core::~pool_core() {
     for (auto& x : requests)
       timers_.cancel(x.timer);
   };
-  forget(waiting_);
+  for (auto& queue : waiting_)
+    forget(queue);
   for (auto& [id, lease] : leases_) {
     forget(lease.pending);
     timers_.cancel(lease.leak_timer);
@@ -64,6 +65,7 @@ pool_core::~pool_core() {
   for (auto& s : slots_) {
     forget(s->running);
     timers_.cancel(s->cleanup_timer);
+    timers_.cancel(s->watch_timer);
     timers_.cancel(s->lifetime_timer);
   }
   timers_.cancel(retry_timer_);
@@ -85,6 +87,7 @@ void pool_core::execute(request_token token, owner_id owner, pg_statement statem
   auto r = obtain(request_kind::execute, token, owner, deadline);
   if (auto problem = check_session_use(statement))
     return answer(fresh_, r, std::move(problem));
+  r->lane = lane_of(statement, owner);
   r->statement = std::move(statement);
   submit(r);
 }
@@ -179,12 +182,13 @@ void pool_core::release(request_token token, pg_lease lease) {
 
 void pool_core::owner_down(owner_id owner) {
   auto gone = fail(errc::peer_unavailable, "the requester is gone");
-  for (auto r = waiting_.begin(); r != waiting_.end();) {
-    auto next = std::next(r);
-    if (r->owner == owner)
-      answer(waiting_, r, gone);
-    r = next;
-  }
+  for (auto& queue : waiting_)
+    for (auto r = queue.begin(); r != queue.end();) {
+      auto next = std::next(r);
+      if (r->owner == owner)
+        answer(queue, r, gone);
+      r = next;
+    }
   std::vector<uint64_t> held;
   for (auto& [id, lease] : leases_)
     if (lease.owner == owner)
@@ -250,8 +254,10 @@ void pool_core::finish_drain() {
   while (!leases_.empty())
     reclaim(leases_.begin()->second, reason);
   for (auto& s : slots_)
-    if (s->phase == slot_phase::statement && !s->abandoned)
-      abandon(*s, reason);
+    if (s->phase == slot_phase::statement)
+      for (auto r = s->running.begin(); r != s->running.end(); ++r)
+        if (!r->refused)
+          abandon(*s, r, reason);
 }
 
 } // namespace dbs::postgres

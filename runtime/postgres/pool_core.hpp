@@ -17,6 +17,7 @@
 #include "dbs/runtime/postgres/pool_connect_gate.hpp"
 #include "dbs/runtime/postgres/pool_errors.hpp"
 #include "dbs/runtime/postgres/pool_slot.hpp"
+#include "dbs/runtime/postgres/shared_texts.hpp"
 
 #include <array>
 #include <cstdint>
@@ -67,7 +68,9 @@ public:
   // -- requests: each is answered once through the client ---------------------------
 
   /// Runs a statement on any connection. After a result it took no part in an open
-  /// transaction: a statement that leaves one open is refused and rolled back.
+  /// transaction: a statement that leaves one open is refused and rolled back. One that
+  /// is willing to share may run behind others on their connection, if it is of a kind
+  /// that can.
   void execute(request_token token, owner_id owner, pg_statement statement, time_point deadline);
 
   /// Asks an idle connection whether its server answers; false if there is none. The
@@ -154,8 +157,9 @@ private:
   request_ref obtain(request_kind kind, request_token token, owner_id owner, time_point deadline);
   /// Finds a connection for a request, or lets it wait.
   void submit(request_ref r);
-  /// Puts a request whose connection broke before it was sent ahead of all others.
-  void submit_again(pool_slot& from);
+  /// Puts the first request of a connection, of which nothing has happened, ahead of all
+  /// others, to be run elsewhere. False if it has no time or was put back too often.
+  bool submit_again(pool_slot& from);
   void grant(pool_slot& s, request_list& from, request_ref r);
   void run(pool_slot& s, request_list& from, request_ref r);
   void arm(request_ref r, time_point at);
@@ -173,6 +177,12 @@ private:
   void deliver(const pool_request& r, caf::error reason);
   void recycle(request_list& from, request_ref r);
   void fail_waiters(errc code, const std::string& what);
+  request_list& queue_of(request_lane lane) noexcept { return waiting_[static_cast<size_t>(lane)]; }
+  const request_list& queue_of(request_lane lane) const noexcept {
+    return waiting_[static_cast<size_t>(lane)];
+  }
+  size_t waiting() const noexcept;
+  caf::error server_overrun() const;
   /// True if no connection can come but from somebody who holds a lease.
   bool all_leased() const;
   void refuse_nested(request_list& from, request_ref r);
@@ -180,6 +190,37 @@ private:
   void refuse_self_waiters();
   const pool_lease* held_by(owner_id owner) const;
   size_t max_waiting() const noexcept;
+
+  // -- sharing: pool_shared.cpp -----------------------------------------------------
+
+  /// Of one connection: how many statements may be under way, and with how many bytes of
+  /// texts and parameters.
+  static constexpr size_t max_shared_depth = 32;
+  static constexpr size_t max_shared_bytes = size_t{256} << 10;
+
+  size_t max_shared() const noexcept;
+  /// Never so many that none would be left to share, as far as there are others.
+  size_t max_slow() const noexcept;
+  request_lane lane_of(const pg_statement& statement, owner_id owner);
+  /// Whether an unused connection may go to a request of that lane.
+  bool admits(request_lane lane) const noexcept;
+  /// A connection for a request, taken from the idle ones or shared; null if there is none.
+  pool_slot* slot_for(const pool_request& r);
+  bool takes(const pool_slot& s, const pool_request& r) const;
+  /// The queue with the oldest request that an unused connection may go to, or null.
+  request_list* next_queue();
+  /// How many more connections those who wait could use.
+  size_t wanted() const noexcept;
+  void enter_lane(pool_slot& s, request_lane lane);
+  void leave_lane(pool_slot& s);
+  /// Sends what waits to share, as far as there is room.
+  void feed(pool_slot& s);
+  /// Looks at the first of what runs at `at`, unless somebody does before.
+  void watch(pool_slot& s, time_point at);
+  void on_watch(pool_slot& s);
+  /// What runs takes long: the connection is no more one of those that are shared.
+  void turn_slow(pool_slot& s);
+  void cancel_head(pool_slot& s);
 
   // -- leases: pool_lease.cpp -------------------------------------------------------
 
@@ -223,17 +264,24 @@ private:
   void on_result(pool_slot& s, caf::expected<pg_result> result);
   static void see_tag(pool_slot& s, const pg_result& result);
   void statement_done(pool_slot& s, caf::expected<pg_result> result);
-  /// True if the statement was sent once more because of a stale plan.
+  /// Notes how long the first of what runs took, and hands on to the next one.
+  void head_done(pool_slot& s);
+  /// After an answer to a statement without a lease.
+  void go_on(pool_slot& s);
+  /// True if the statement is run once more because of a stale plan.
   bool retry_stale_plan(pool_slot& s, const caf::error& reason);
   /// `in` is the transaction that the statement ran in.
   void check_role(pool_slot& s, const caf::error& reason, slot_transaction in);
   void on_cancel_settled(pool_slot& s);
   void on_lost(pool_slot& s, const caf::error& reason);
   void drop_broken(pool_slot& s, const caf::error& reason);
+  /// Answers what was sent and will have no answer.
+  void lose_running(pool_slot& s, const caf::error& reason);
   /// Answers what runs and quarantines the connection.
-  void abandon(pool_slot& s, caf::error reason);
+  void abandon(pool_slot& s, request_ref r, caf::error reason);
   /// Ends what runs or is open; nobody gets the connection before.
   void quarantine(pool_slot& s);
+  void ask_for_cancel(pool_slot& s);
   void send_cancels();
   void settle(pool_slot& s);
   void give_back(pool_slot& s);
@@ -291,13 +339,18 @@ private:
   /// A stack, so that what is not needed ages at the bottom.
   std::vector<pool_slot*> idle_;
   std::vector<pool_slot*> closing_;
+  /// Those that run shared statements, none of which takes long.
+  std::vector<pool_slot*> sharing_;
+  /// How many run a slow one.
+  size_t slow_ = 0;
   /// Abandoned statements whose cancel request has not been sent yet.
   std::deque<pool_slot*> cancels_due_;
   size_t cancels_in_flight_ = 0;
   size_t connecting_ = 0;
 
   request_list fresh_;
-  request_list waiting_;
+  /// By lane.
+  std::array<request_list, 3> waiting_;
   request_list spare_;
 
   std::unordered_map<uint64_t, pool_lease> leases_;
@@ -312,6 +365,7 @@ private:
   time_point role_changed_ = time_point::min();
   /// Prepared statements of an older epoch are forgotten.
   uint64_t plan_epoch_ = 0;
+  shared_texts texts_;
 
   timer_queue::timer_id retry_timer_;
   timer_queue::timer_id reap_timer_;

@@ -87,7 +87,7 @@ void pool_core::reclaim(pool_lease& lease, const caf::error& reason) {
   if (s->abandoned)
     return;
   if (s->busy)
-    abandon(*s, reason);
+    abandon(*s, s->running.begin(), reason);
   else
     give_back(*s);
 }

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::array<std::string_view, static_cast<size_t>(last_pool_event) + 1> event_names{{
     "statements",
+    "shared",
+    "shared_slow",
     "checkouts",
     "releases",
     "acquire_timeouts",
@@ -43,14 +45,21 @@ constexpr std::array known_errors{
     errc::pool_exhausted,   errc::in_doubt,          errc::connection_lost,   errc::query_failed,
     errc::invalid_argument, errc::payload_too_large, errc::peer_unavailable};
 
+/// The oldest statement whose caller waits, or null.
+const pool_request* served(const pool_slot& s) {
+  auto found = std::find_if(s.running.begin(), s.running.end(),
+                            [](const pool_request& r) { return !r.refused; });
+  return found != s.running.end() ? &*found : nullptr;
+}
+
 bool runs_probe(const pool_slot& s) {
-  return s.phase == slot_phase::statement && !s.running.empty() &&
-         s.running.front().kind == request_kind::probe;
+  auto* r = served(s);
+  return s.phase == slot_phase::statement && r != nullptr && r->kind == request_kind::probe;
 }
 
 bool serves_somebody(const pool_slot& s) {
   return s.phase == slot_phase::lease ||
-         (s.phase == slot_phase::statement && !s.running.empty() && !runs_probe(s));
+         (s.phase == slot_phase::statement && served(s) != nullptr && !runs_probe(s));
 }
 
 } // namespace
@@ -88,14 +97,14 @@ pool_situation pool_core::situation() const {
   result.size = pool_size_;
   result.max_overflow = max_overflow_;
   result.in_use = in_use();
-  result.waiting = waiting_.size();
+  result.waiting = waiting();
   result.last_connect_error = last_connect_error_;
   auto now = timers_.now();
   for (auto& s : slots_) {
     if (!serves_somebody(*s))
       continue;
-    auto since = s->lease != nullptr ? s->lease->since : s->running.front().started;
-    auto owner = s->lease != nullptr ? s->lease->owner : s->running.front().owner;
+    auto since = s->lease != nullptr ? s->lease->since : served(*s)->started;
+    auto owner = s->lease != nullptr ? s->lease->owner : served(*s)->owner;
     if (!result.oldest || now - since > result.oldest->age)
       result.oldest = {owner, now - since};
   }
@@ -121,7 +130,7 @@ pg_holder pool_core::holder_of(const pool_slot& s, time_point now) const {
   if (s.lease != nullptr)
     return holder_of(*s.lease, now);
   pg_holder result;
-  auto& r = s.running.front();
+  auto& r = *served(s);
   result.owner = r.owner;
   result.age = now - r.started;
   result.statement = observe::mask_sql(shorten_sql(r.statement.sql));
@@ -154,8 +163,11 @@ pool_stats pool_core::stats() const {
       static_cast<uint32_t>(slots_.size() > pool_size_ ? slots_.size() - pool_size_ : size_t{0});
   result.utilization =
       static_cast<double>(result.active_connections) / static_cast<double>(limit());
-  result.waiting = static_cast<uint32_t>(waiting_.size());
+  result.waiting = static_cast<uint32_t>(waiting());
   result.max_waiting = static_cast<uint32_t>(max_waiting());
+  result.shared_connections = static_cast<uint32_t>(sharing_.size());
+  for (auto* s : sharing_)
+    result.shared_statements += static_cast<uint32_t>(s->running.size());
   for (auto& [id, lease] : leases_) {
     result.leases += lease.slot != nullptr ? 1 : 0;
     result.leaks += lease.leaking ? 1 : 0;

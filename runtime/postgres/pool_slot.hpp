@@ -52,6 +52,16 @@ enum class request_place : uint8_t {
   running,
 };
 
+/// Which connection a request may get.
+enum class request_lane : uint8_t {
+  /// Any, to itself.
+  own,
+  /// One of those that are shared.
+  shared,
+  /// Willing to share but slow: any but the last ones, to itself.
+  slow,
+};
+
 /// One request from its arrival to its answer. The nodes move between lists by
 /// splicing and are reused, so that a request costs no allocation.
 struct pool_request {
@@ -59,19 +69,25 @@ struct pool_request {
 
   request_kind kind = request_kind::execute;
   request_place place = request_place::waiting;
+  request_lane lane = request_lane::own;
   bool allow_nested = false;
   bool read_only = false;
   /// Leads out of a transaction that has failed: ROLLBACK, with or without TO.
   bool returns = false;
-  /// Refused before it was sent. On a lease it keeps its place until its turn: whether
-  /// it was part of a transaction shows only then.
+  /// Answered before its turn, of which only its place is left. Refused before it was
+  /// sent, it waits on its lease: whether it was part of a transaction shows only then.
+  /// Late while it ran without a lease, it waits for what the server still answers.
   bool refused = false;
+  /// A cancel was asked for on its behalf.
+  bool cancelled = false;
   /// It failed once because of a stale plan.
   bool reprepared = false;
   /// Where the session stood when it was sent.
   transaction_status sent_in = transaction_status::idle;
-  /// How many broken connections it has met.
+  /// How often it was put back to be run elsewhere.
   uint32_t moves = 0;
+  /// Of `pool_core`, when it was sent.
+  uint64_t plan_epoch = 0;
   request_token token = 0;
   owner_id owner = 0;
   time_point arrived;
@@ -94,6 +110,8 @@ struct pool_request {
   pool_slot* slot = nullptr;
   pool_lease* lease = nullptr;
 
+  size_t bytes() const { return statement.sql.size() + statement.params.bytes(); }
+
   /// What is left of a refused request is its place.
   void mark_refused() {
     refused = true;
@@ -111,7 +129,7 @@ using request_ref = request_list::iterator;
 enum class slot_phase : uint8_t {
   connecting,
   idle,
-  /// Runs a statement that needs no lease.
+  /// Runs a statement that needs no lease, or several that share it.
   statement,
   lease,
   /// On its way back.
@@ -143,6 +161,8 @@ struct pool_slot final : connection_observer {
   connection_ptr conn;
   slot_phase phase = slot_phase::connecting;
   slot_transaction transaction = slot_transaction::none;
+  /// Of what it runs without a lease.
+  request_lane lane = request_lane::own;
   /// An answer is owed.
   bool busy = false;
   /// The stream or COPY that is open, also between its steps.
@@ -153,8 +173,11 @@ struct pool_slot final : connection_observer {
   bool transfer_writes = false;
   /// `on_cancel_settled` is owed.
   bool cancelling = false;
-  /// What ran was answered already: quarantined until result and cancel are in.
+  /// Something that ran was answered already: quarantined until result and cancel are in.
+  /// Others that share the connection are served to their end, but no new ones.
   bool abandoned = false;
+  /// Why it can be used no more, once it has said so while answers are owed.
+  caf::error broken;
   /// Beyond its lifetime.
   bool expired = false;
   /// During clean-up: the reset was sent, or need not be sent again.
@@ -165,12 +188,19 @@ struct pool_slot final : connection_observer {
   uint64_t generation = 0;
   uint64_t plan_epoch = 0;
   time_point idle_since;
+  /// Since when the first of `running` has been that.
+  time_point head_since;
+  /// Of the statements that share it.
+  size_t shared_bytes = 0;
   /// Closed while it was busy, it lives on at the server until then.
   time_point gone_at;
   pool_lease* lease = nullptr;
-  /// At most one; during clean-up the `release` that waits for it.
+  /// At most one, but for statements that share: these in the order of their answers.
+  /// During clean-up the `release` that waits for it.
   request_list running;
   timer_queue::timer_id cleanup_timer;
+  /// Of a shared connection: looks at the first of what runs.
+  timer_queue::timer_id watch_timer;
   timer_queue::timer_id lifetime_timer;
   /// The lease's last statement, for the list of holders.
   std::string last_sql;

@@ -28,15 +28,15 @@ void pool_core::submit(request_ref r) {
     return answer(
         fresh_, r,
         fail(errc::deadline_exceeded, "the deadline had passed before the request arrived"));
-  if (!idle_.empty()) {
-    auto* s = idle_.back();
-    idle_.pop_back();
+  auto& queue = queue_of(r->lane);
+  // A small one does not overtake a large one that waits for a place.
+  if (auto* s = queue.empty() ? slot_for(*r) : nullptr) {
     grant(*s, fresh_, r);
     return pump();
   }
   if (refused_ && established() == 0 && gate_.waits(r->arrived))
     return answer(fresh_, r, fail(errc::connection_lost, "the server refuses connections"));
-  if (waiting_.size() >= max_waiting())
+  if (waiting() >= max_waiting())
     return answer(fresh_, r,
                   fail(errc::overloaded, "too many requests wait for a connection",
                        {{"max_waiting", static_cast<int64_t>(max_waiting())}}));
@@ -44,26 +44,30 @@ void pool_core::submit(request_ref r) {
       held_by(r->owner) != nullptr)
     return refuse_nested(fresh_, r);
   r->place = request_place::waiting;
-  waiting_.splice(waiting_.end(), fresh_, r);
+  queue.splice(queue.end(), fresh_, r);
   arm(r, std::min(r->deadline, r->acquire_by));
   pump();
 }
 
-void pool_core::submit_again(pool_slot& from) {
+bool pool_core::submit_again(pool_slot& from) {
   auto r = from.running.begin();
+  // Each connection that the pool may have can be met broken once.
+  if (draining_ || r->moves > limit() || r->deadline <= timers_.now() ||
+      r->kind == request_kind::probe)
+    return false;
   ++r->moves;
   note(pool_event::retried, from.conn.get());
   timers_.cancel(r->timer);
   r->place = request_place::waiting;
   r->slot = nullptr;
-  waiting_.splice(waiting_.begin(), from.running, r);
+  auto& queue = queue_of(r->lane);
+  queue.splice(queue.begin(), from.running, r);
   // Served even if the acquire timeout has passed, as long as that needs no wait.
-  if (!idle_.empty()) {
-    auto* s = idle_.back();
-    idle_.pop_back();
-    return grant(*s, waiting_, r);
-  }
-  arm(r, std::min(r->deadline, r->acquire_by));
+  if (auto* s = slot_for(*r))
+    grant(*s, queue, r);
+  else
+    arm(r, std::min(r->deadline, r->acquire_by));
+  return true;
 }
 
 void pool_core::grant(pool_slot& s, request_list& from, request_ref r) {
@@ -73,6 +77,7 @@ void pool_core::grant(pool_slot& s, request_list& from, request_ref r) {
   if (r->kind == request_kind::checkout)
     return grant_lease(s, from, r);
   s.phase = slot_phase::statement;
+  enter_lane(s, r->lane);
   if (r->deadline != time_point::max())
     arm(r, r->deadline);
   run(s, from, r);
@@ -84,8 +89,13 @@ void pool_core::run(pool_slot& s, request_list& from, request_ref r) {
   r->place = request_place::running;
   r->slot = &s;
   r->started = timers_.now();
+  r->plan_epoch = plan_epoch_;
+  if (s.running.begin() == r)
+    s.head_since = r->started;
   auto guarded = r->deadline == time_point::max() || settings_.transaction_pooler;
-  if (guarded && settings_.statement_timeout > caf::timespan::zero()) {
+  if (r->lane == request_lane::shared)
+    watch(s, s.head_since + texts_.threshold());
+  else if (guarded && settings_.statement_timeout > caf::timespan::zero()) {
     auto latest = r->started + settings_.statement_timeout + timeout_grace();
     if (latest < r->deadline) {
       timers_.cancel(r->timer);
@@ -103,6 +113,13 @@ void pool_core::run(pool_slot& s, request_list& from, request_ref r) {
     s.plan_epoch = plan_epoch_;
     s.conn->forget_statements();
   }
+  if (r->lane == request_lane::slow)
+    count(pool_event::shared_slow);
+  if (r->lane == request_lane::shared) {
+    count(pool_event::shared);
+    s.shared_bytes += r->bytes();
+    return s.conn->share(r->statement);
+  }
   if (!batch)
     return s.conn->execute(r->statement);
   r->parts.clear();
@@ -118,17 +135,18 @@ void pool_core::on_deadline(request_ref r) {
   r->timer = {};
   switch (r->place) {
   case request_place::waiting: {
+    auto& queue = queue_of(r->lane);
     if (r->moves == 0)
       listener_.record_acquire(timers_.now() - r->arrived);
     if (r->deadline <= r->acquire_by)
       return answer(
-          waiting_, r,
+          queue, r,
           fail(errc::deadline_exceeded, "the deadline passed before a connection was free"));
     count(pool_event::acquire_timeouts);
     std::vector<field> more;
     if (auto* held = held_by(r->owner))
       more.push_back(lease_field(held->name));
-    return answer(waiting_, r,
+    return answer(queue, r,
                   fail(errc::pool_exhausted,
                        "no connection became free within " + pretty(settings_.acquire_timeout),
                        std::move(more)));
@@ -139,15 +157,20 @@ void pool_core::on_deadline(request_ref r) {
                             "the deadline passed while other requests ran on the lease",
                             {lease_field(r->lease->name)}));
   case request_place::running:
-    return abandon(*r->slot,
-                   fail(errc::deadline_exceeded,
-                        r->deadline <= timers_.now()
-                            ? "the deadline passed while the statement ran"
-                            : (settings_.transaction_pooler
-                                   ? "the statement ran longer than the statement timeout of "
-                                   : "the server did not keep the statement timeout of ") +
-                                  pretty(settings_.statement_timeout)));
+    return abandon(
+        *r->slot, r,
+        r->deadline <= timers_.now()
+            ? fail(errc::deadline_exceeded, "the deadline passed while the statement ran")
+            : server_overrun());
   }
+}
+
+caf::error pool_core::server_overrun() const {
+  return fail(errc::deadline_exceeded,
+              (settings_.transaction_pooler
+                   ? "the statement ran longer than the statement timeout of "
+                   : "the server did not keep the statement timeout of ") +
+                  pretty(settings_.statement_timeout));
 }
 
 // -- answers ------------------------------------------------------------------------
@@ -209,8 +232,9 @@ void pool_core::recycle(request_list& from, request_ref r) {
 }
 
 void pool_core::fail_waiters(errc code, const std::string& what) {
-  while (!waiting_.empty())
-    answer(waiting_, waiting_.begin(), fail(code, what));
+  for (auto& queue : waiting_)
+    while (!queue.empty())
+      answer(queue, queue.begin(), fail(code, what));
 }
 
 // -- bounds -------------------------------------------------------------------------
@@ -231,17 +255,18 @@ void pool_core::refuse_nested(request_list& from, request_ref r) {
 }
 
 void pool_core::refuse_self_waiters() {
-  if (waiting_.empty() || !all_leased())
+  auto& queue = queue_of(request_lane::own);
+  if (queue.empty() || !all_leased())
     return;
   lease_owners_.clear();
   for (auto& s : slots_)
     lease_owners_.push_back(s->lease->owner);
   std::sort(lease_owners_.begin(), lease_owners_.end());
-  for (auto r = waiting_.begin(); r != waiting_.end();) {
+  for (auto r = queue.begin(); r != queue.end();) {
     auto next = std::next(r);
     if (r->kind == request_kind::checkout && !r->allow_nested &&
         std::binary_search(lease_owners_.begin(), lease_owners_.end(), r->owner))
-      refuse_nested(waiting_, r);
+      refuse_nested(queue, r);
     r = next;
   }
 }
@@ -251,6 +276,13 @@ const pool_lease* pool_core::held_by(owner_id owner) const {
     if (s->lease != nullptr && s->lease->owner == owner)
       return s->lease;
   return nullptr;
+}
+
+size_t pool_core::waiting() const noexcept {
+  size_t result = 0;
+  for (auto& queue : waiting_)
+    result += queue.size();
+  return result;
 }
 
 size_t pool_core::max_waiting() const noexcept {

@@ -170,6 +170,14 @@ bool needs_own_session(std::string_view sql) noexcept {
   return mentions_session_state(sql) || (same(command, "declare") && has_word(sql, hold));
 }
 
+bool may_share(std::string_view sql) noexcept {
+  static constexpr std::array<std::string_view, 8> commands{"select", "values", "table",  "with",
+                                                            "insert", "update", "delete", "merge"};
+  auto pos = skip_blank(sql, 0, "(");
+  return sql.find('\0') == std::string_view::npos && one_of(take_word(sql, pos), commands) &&
+         !mentions_session_state(sql) && !mentions(sql, "advisory");
+}
+
 bool only_reads(std::string_view sql) noexcept {
   static constexpr std::array<std::string_view, 7> readers{"select", "values", "table",  "with",
                                                            "show",   "fetch",  "explain"};

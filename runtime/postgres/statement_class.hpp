@@ -28,6 +28,12 @@ bool needs_own_session(std::string_view sql) noexcept;
 /// harmless here, because SET LOCAL has the same tag.
 bool tag_touches_session(std::string_view tag) noexcept;
 
+/// Whether a statement may run on a connection behind those of other callers: SELECT,
+/// VALUES, TABLE, WITH, INSERT, UPDATE, DELETE and MERGE without a word of what
+/// `touches_session` looks for, nor of advisory locks of any kind. Functions that are
+/// called count as harmless.
+bool may_share(std::string_view sql) noexcept;
+
 /// False for whatever may change the database: everything but SELECT, VALUES, TABLE,
 /// WITH, SHOW, FETCH, EXPLAIN and COPY TO STDOUT, and those as well if they mention a
 /// command that writes. A function that is called counts as one that only reads.

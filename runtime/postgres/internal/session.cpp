@@ -5,6 +5,7 @@
 #include "dbs/runtime/postgres/internal/connect_keywords.hpp"
 #include "dbs/runtime/postgres/internal/pq_errors.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace dbs::postgres::internal {
@@ -125,16 +126,14 @@ void session::lose() {
   release();
   auto undone = transfer_.kind == pg_transfer_action::copy_in && !transfer_.finished;
   forget_plan();
-  if (owed_) {
-    // An error that the server reported stands, whatever happened next.
-    auto code = sent_ && !undone ? errc::in_doubt : errc::connection_lost;
-    answer(error_ ? std::move(error_) : fail(code, why));
-    // From within its answer the owner may have sent the next one.
-    while (!closed_ && owed_)
-      answer(fail(errc::connection_lost, why));
-    if (closed_)
-      return;
-  }
+  // An error that the server reported stands, whatever happened next.
+  if (owed_ > 0 && error_)
+    answer(std::move(error_));
+  // From within an answer the owner may have sent the next one.
+  while (!closed_ && owed_ > 0)
+    answer(fail(sent_ > 0 && !undone ? errc::in_doubt : errc::connection_lost, why));
+  if (closed_)
+    return;
   observer_.on_lost(handle_, fail(errc::connection_lost, std::move(why)));
 }
 
@@ -146,7 +145,8 @@ void session::lose_later() {
 }
 
 void session::answer(caf::expected<pg_result> result) {
-  owed_ = false;
+  --owed_;
+  sent_ -= std::min<size_t>(sent_, 1);
   observer_.on_result(handle_, std::move(result));
 }
 
@@ -161,7 +161,7 @@ void session::close() {
   if (connector_ != nullptr)
     connector_->stop();
   // A server does not look at its socket while it works: what runs would go on.
-  if ((owed_ || running()) && !cancelling_)
+  if ((owed_ > 0 || running()) && !cancelling_)
     send_cancel([] {});
   release();
 }

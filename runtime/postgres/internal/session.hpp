@@ -38,6 +38,7 @@ public:
   void connect();
   void execute(const pg_statement& statement);
   void execute_batch(std::span<const pg_statement> statements);
+  void share(const pg_statement& statement);
   void command(std::string_view sql);
   void start_transfer(pg_transfer_action kind, const pg_statement& statement, pg_chunk_size chunks);
   void next_chunk();
@@ -46,6 +47,7 @@ public:
   void discard();
   void cancel();
   transaction_status status() const;
+  bool congested() const noexcept { return unsent_; }
   bool dirty() const noexcept { return dirty_; }
   void mark_clean() noexcept { dirty_ = false; }
   void forget_statements();
@@ -75,6 +77,8 @@ private:
     size_t statement = 0;
     /// Of the prepared statement; empty if there is none.
     std::string name;
+    /// With it comes the answer.
+    bool last = false;
   };
 
   /// Whose turn it is to send data.
@@ -121,8 +125,11 @@ private:
   static caf::error check(const pg_statement& statement);
   /// Whether a statement that is not in the cache is to be prepared.
   bool worth_preparing(const pg_statement& statement) const;
+  bool being_prepared(std::string_view sql) const;
   /// The functions that add to a pipeline are false if libpq has refused.
   bool open_pipeline();
+  /// Adds a DEALLOCATE for some of the evicted statements.
+  bool add_discards();
   bool add_prepare(const pg_statement& statement, size_t index);
   bool add_execute(const pg_statement& statement, size_t index, std::string name);
   bool add_sync();
@@ -150,7 +157,8 @@ private:
   /// Nothing is read until the next step of the transfer: the chunk for it is complete,
   /// or its end is known.
   bool waits_for_step() const noexcept {
-    return transfer_.kind && !owed_ && (transfer_.chunk_complete() || last_ != nullptr || error_);
+    return transfer_.kind && owed_ == 0 &&
+           (transfer_.chunk_complete() || last_ != nullptr || error_);
   }
   /// The server begins a COPY.
   bool take_copy(ExecStatusType direction);
@@ -162,8 +170,10 @@ private:
   void proceed_later();
   /// The name of a statement of ours that an error says is gone or taken.
   const std::string* lost_statement(const error_detail& error) const;
-  step current() const noexcept { return at_ < plan_.size() ? plan_[at_].what : step::none; }
-  bool running() const noexcept { return at_ < plan_.size(); }
+  step current() const noexcept { return running() ? plan_.front().what : step::none; }
+  bool running() const noexcept { return !plan_.empty(); }
+  /// The first step of the plan is done. True if all is there for an answer.
+  bool end_step();
   void forget_plan();
   void complete();
   /// Handles what came without being asked for.
@@ -191,8 +201,8 @@ private:
   pq_socket socket_;
   host_port server_;
   int backend_pid_ = 0;
-  /// Whether the running statement may have reached the server.
-  bool sent_ = false;
+  /// libpq has data that the socket did not take.
+  bool unsent_ = false;
   bool dirty_ = false;
   bool lost_ = false;
   bool closed_ = false;
@@ -201,10 +211,12 @@ private:
   /// Reused for every statement.
   std::vector<const char*> values_;
 
-  // What is running: nothing once all of the plan is done.
-  std::vector<planned> plan_;
-  size_t at_ = 0;
-  bool owed_ = false;
+  /// What is running, the next step first.
+  std::deque<planned> plan_;
+  /// How many answers are owed: more than one only of statements that share.
+  size_t owed_ = 0;
+  /// Of how many of these, the first ones, something may have reached the server.
+  size_t sent_ = 0;
   /// A command of ours: not classified.
   bool own_command_ = false;
   bool batch_ = false;

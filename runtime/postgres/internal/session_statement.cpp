@@ -42,7 +42,7 @@ void session::execute(const pg_statement& statement) {
   if (!worth_preparing(statement))
     return send_plain(statement);
   auto ok = open_pipeline() && add_prepare(statement, 0);
-  sent_ = ok; // libpq may flush a long one before the rest is there
+  sent_ = ok ? 1 : 0; // libpq may flush a long one before the rest is there
   sent(ok && add_execute(statement, 0, preparing_.back().name) && add_sync());
 }
 
@@ -73,7 +73,7 @@ void session::execute_batch(std::span<const pg_statement> statements) {
     if (name != nullptr)
       names.emplace(statement.sql, name);
     ok = ok && add_execute(statement, i, name != nullptr ? *name : "");
-    sent_ = true;
+    sent_ = 1;
   }
   sent(ok && add_sync());
 }
@@ -81,16 +81,16 @@ void session::execute_batch(std::span<const pg_statement> statements) {
 void session::command(std::string_view sql) {
   if (!begin(true))
     return;
-  plan_.push_back({step::execute, 0, {}});
+  plan_.push_back({step::execute, 0, {}, false});
   sent(PQsendQuery(conn_.get(), std::string{sql}.c_str()) == 1);
 }
 
 bool session::begin(bool own_command) {
-  assert(!owed_ && "a statement is running");
-  owed_ = true;
+  assert(owed_ == 0 && "a statement is running");
+  owed_ = 1;
   own_command_ = own_command;
   batch_ = false;
-  sent_ = false;
+  sent_ = 0;
   if (conn_ != nullptr && !farewell_)
     return true;
   answer_later(fail(errc::connection_lost, "there is no connection to " + endpoint()));
@@ -114,7 +114,7 @@ bool session::worth_preparing(const pg_statement& statement) const {
 void session::send_cached(statement_cache::entry& entry, const pg_params& params) {
   cached_ = &entry;
   dirty_ = dirty_ || entry.touches_session;
-  plan_.push_back({step::execute, 0, entry.name});
+  plan_.push_back({step::execute, 0, entry.name, false});
   sent(PQsendQueryPrepared(conn_.get(), entry.name.c_str(), static_cast<int>(params.size()),
                            values_of(params), nullptr, nullptr, 0) == 1);
 }
@@ -125,16 +125,17 @@ void session::send_plain(const pg_statement& statement) {
 
 bool session::open_pipeline() {
   auto* conn = conn_.get();
-  if (PQenterPipelineMode(conn) != 1)
-    return false;
-  if (PQtransactionStatus(conn) != PQTRANS_IDLE)
-    return true;
+  auto in_transaction = PQtransactionStatus(conn) != PQTRANS_IDLE;
+  return PQenterPipelineMode(conn) == 1 && (in_transaction || add_discards());
+}
+
+bool session::add_discards() {
   // Behind a sync of their own, before the statement: one that failed must not
   // take the statement with it, nor meet a transaction that the statement begins.
   auto discards = cache_.take_doomed(max_discards);
   for (auto& name : discards) {
-    plan_.push_back({step::discard, 0, {}});
-    if (PQsendQueryParams(conn, ("DEALLOCATE " + name).c_str(), 0, nullptr, nullptr, nullptr,
+    plan_.push_back({step::discard, 0, {}, false});
+    if (PQsendQueryParams(conn_.get(), ("DEALLOCATE " + name).c_str(), 0, nullptr, nullptr, nullptr,
                           nullptr, 0) != 1)
       return false;
   }
@@ -146,7 +147,7 @@ bool session::add_prepare(const pg_statement& statement, size_t index) {
   dirty_ = dirty_ || touches;
   auto& entry = preparing_.emplace_back(
       statement_cache::entry{statement.sql, cache_.next_name(), touches, false});
-  plan_.push_back({step::prepare, index, entry.name});
+  plan_.push_back({step::prepare, index, entry.name, false});
   return PQsendPrepare(conn_.get(), entry.name.c_str(), entry.sql.c_str(), 0, nullptr) == 1;
 }
 
@@ -163,12 +164,12 @@ bool session::add_execute(const pg_statement& statement, size_t index, std::stri
   } else {
     ok = PQsendQueryPrepared(conn, name.c_str(), count, values, nullptr, nullptr, 0) == 1;
   }
-  plan_.push_back({step::execute, index, std::move(name)});
+  plan_.push_back({step::execute, index, std::move(name), false});
   return ok;
 }
 
 bool session::add_sync() {
-  plan_.push_back({step::sync, 0, {}});
+  plan_.push_back({step::sync, 0, {}, false});
   return PQpipelineSync(conn_.get()) == 1;
 }
 
@@ -182,27 +183,33 @@ const char* const* session::values_of(const pg_params& params) {
 void session::sent(bool accepted) {
   // A call that failed with the connection intact has sent nothing. One that broke
   // it may have.
-  sent_ = sent_ || accepted || PQstatus(conn_.get()) == CONNECTION_BAD;
+  if (accepted || PQstatus(conn_.get()) == CONNECTION_BAD)
+    sent_ = owed_;
+  if (!plan_.empty())
+    plan_.back().last = true;
   if (!accepted || !flush())
     lose_later();
 }
 
 bool session::flush() {
   auto left = PQflush(conn_.get());
-  if (left > 0)
+  unsent_ = left > 0;
+  if (unsent_)
     socket_.await_writable();
   return left >= 0;
 }
 
 void session::answer_later(caf::error reason) {
   env_.io().post([self = shared_from_this(), reason = std::move(reason)] {
-    if (!self->closed_ && self->owed_)
+    if (!self->closed_ && self->owed_ > 0)
       self->env_.enter([&self, &reason] { self->answer(reason); });
   });
 }
 
 void session::forget_statements() {
   cache_.forget();
+  for (auto& x : preparing_)
+    x.outdated = true;
   cached_ = nullptr;
 }
 
@@ -260,19 +267,25 @@ bool session::collect() {
     if (got != nullptr) {
       if (!take(std::move(got)))
         return false;
-      if (closed_)
+      if (closed_ || !running())
         return true;
     } else if (PQstatus(conn) == CONNECTION_BAD) {
       return false; // in pipeline mode there is null after null from here on
-    } else {
-      ++at_;
-    }
-    if (!running()) {
+    } else if (end_step()) {
       complete();
-      return true;
+      if (closed_ || !running())
+        return true;
     }
   }
   return true;
+}
+
+bool session::end_step() {
+  auto done = std::move(plan_.front());
+  plan_.pop_front();
+  if (done.what == step::prepare)
+    preparing_.pop_front();
+  return done.last;
 }
 
 bool session::take(pq_answer got) {
@@ -286,7 +299,9 @@ bool session::take(pq_answer got) {
       transfer_.rows.add(std::move(got));
     return true;
   case PGRES_PIPELINE_SYNC:
-    ++at_;
+    // No null follows.
+    if (end_step())
+      complete();
     return true;
   case PGRES_PIPELINE_ABORTED:
     return true;
@@ -302,10 +317,14 @@ bool session::take(pq_answer got) {
 bool session::take_result(pq_answer got) {
   auto what = current();
   if (what == step::prepare) {
-    auto& entry = cache_.insert(std::move(preparing_.front()));
-    preparing_.pop_front();
-    if (!batch_)
-      cached_ = &entry;
+    auto& prepared = preparing_.front();
+    if (prepared.outdated) {
+      cache_.doom(prepared.name);
+    } else {
+      auto& entry = cache_.insert(std::move(prepared));
+      if (!batch_)
+        cached_ = &entry;
+    }
   }
   if (what != step::execute)
     return true;
@@ -340,14 +359,14 @@ bool session::take_error(const PGresult& got) {
     if (auto* name = lost_statement(info))
       info.fields.push_back({"lost_statement", *name});
     if (batch_)
-      info.fields.push_back(statement_field(plan_[at_].statement));
+      info.fields.push_back(statement_field(plan_.front().statement));
     error_ = fail(code, std::move(info));
   }
   return true;
 }
 
 const std::string* session::lost_statement(const error_detail& error) const {
-  auto& now = plan_[at_];
+  auto& now = plan_.front();
   // duplicate_prepared_statement: the user, or another client of a proxy between us
   // and the server, has taken the name.
   if (error.sqlstate == "42P05" && now.what == step::prepare)
@@ -363,16 +382,15 @@ const std::string* session::lost_statement(const error_detail& error) const {
 
 void session::forget_plan() {
   plan_.clear();
-  at_ = 0;
-  cached_ = nullptr;
   preparing_.clear();
+  cached_ = nullptr;
   if (transfer_.kind)
     transfer_ = {};
 }
 
 void session::complete() {
   auto* conn = conn_.get();
-  if (PQpipelineStatus(conn) != PQ_PIPELINE_OFF && PQexitPipelineMode(conn) != 1)
+  if (!running() && PQpipelineStatus(conn) != PQ_PIPELINE_OFF && PQexitPipelineMode(conn) != 1)
     break_off();
   caf::expected<pg_result> result{pg_result{}};
   if (error_)
@@ -391,14 +409,17 @@ void session::complete() {
   blob data;
   if (transfers)
     data = blob{transfer_.data};
-  forget_plan();
+  cached_ = nullptr;
+  if (transfer_.kind)
+    transfer_ = {};
   last_.reset();
   error_.reset();
   if (std::exchange(drops_statements_, false))
     cache_.clear();
   // What the server said right behind the answer must be known before the owner
   // sends the next statement.
-  watch_idle();
+  if (!running())
+    watch_idle();
   if (transfers && result)
     answer_chunk({std::move(*result), std::move(data), true});
   else

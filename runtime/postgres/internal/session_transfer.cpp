@@ -24,13 +24,13 @@ void session::start_transfer(pg_transfer_action kind, const pg_statement& statem
 }
 
 void session::next_chunk() {
-  assert(!owed_ && "the chunk before is owed");
-  owed_ = true;
+  assert(owed_ == 0 && "the chunk before is owed");
+  owed_ = 1;
   proceed_later();
 }
 
 void session::write_copy(std::string_view data) {
-  owed_ = true;
+  owed_ = 1;
   // 0 is for lack of memory: in non-blocking mode libpq's buffer grows.
   if (PQputCopyData(conn_.get(), data.data(), static_cast<int>(data.size())) != 1)
     return lose_later();
@@ -42,7 +42,7 @@ void session::write_copy(std::string_view data) {
 }
 
 void session::finish_copy() {
-  owed_ = true;
+  owed_ = 1;
   transfer_.finished = true;
   end_copy(nullptr);
 }
@@ -50,7 +50,7 @@ void session::finish_copy() {
 void session::discard() {
   if (!running())
     return; // it could not be sent, and the answer that says so is under way
-  owed_ = true;
+  owed_ = 1;
   transfer_.discarding = true;
   transfer_.writing = false;
   transfer_.rows.clear();
@@ -67,12 +67,9 @@ void session::end_copy(const char* failure) {
 }
 
 void session::write_on() {
-  auto left = PQflush(conn_.get());
-  if (left < 0)
+  if (!flush())
     return lose();
-  if (left > 0)
-    return socket_.await_writable();
-  if (std::exchange(transfer_.writing, false))
+  if (!unsent_ && std::exchange(transfer_.writing, false))
     answer_chunk({});
 }
 
@@ -140,7 +137,7 @@ void session::give_chunk() {
 }
 
 void session::answer_chunk(pg_chunk chunk) {
-  owed_ = false;
+  owed_ = 0;
   observer_.on_chunk(handle_, std::move(chunk));
 }
 

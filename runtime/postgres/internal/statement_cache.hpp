@@ -23,6 +23,8 @@ public:
     bool touches_session = false;
     /// Whether the answer's tag had its say, too.
     bool tag_seen = false;
+    /// Not to be used any more, though its Parse is under way.
+    bool outdated = false;
   };
 
   /// @param capacity 0 disables the cache.
@@ -48,6 +50,9 @@ public:
 
   /// The server itself has dropped all prepared statements.
   void clear();
+
+  /// Adds a name to the doomed.
+  void doom(std::string name) { doomed_.push_back(std::move(name)); }
 
   size_t doomed() const noexcept { return doomed_.size(); }
 

@@ -100,6 +100,25 @@ TEST_CASE_METHOD(fixture, "docs/database.md: a batch") {
   CHECK(cents == 2501 + 9901);
 }
 
+TEST_CASE_METHOD(fixture, "docs/database.md: shared pipelining") {
+  std::string name;
+  auto cents = 0;
+  auto on_error = [](const caf::error& why) { FAIL_CHECK(dbs::describe(why)); };
+  auto take_name = [&](const dbs::pg_result& rows) { name = *rows.row(0).get<std::string>(0); };
+  auto take_cents = [&](const dbs::pg_result& rows) { cents = *rows.row(0).get<int>(0); };
+  auto db = client();
+  in_an_actor([&](caf::event_based_actor* self) {
+    int id = 2;
+    auto found = dbs::shared(dbs::make_statement("select name from product where id = $1", id));
+    db.run(self, std::move(found)).then(take_name, on_error);
+    auto many = db.sharing(); // the same client, whose statements are willing to share
+    many.execute(self, "select cents from product where id = $1", id).then(take_cents, on_error);
+  });
+  CHECK(name == "desk");
+  CHECK(cents == 9900);
+  CHECK(counter("shared") == 2);
+}
+
 namespace {
 
 struct reader {

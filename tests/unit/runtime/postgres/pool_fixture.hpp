@@ -70,6 +70,12 @@ struct pool_fixture : pool_client, pool_listener {
     return token;
   }
 
+  request_token share(std::string sql, owner_id owner = 1, time_point deadline = never) {
+    auto token = ++last_token;
+    (*this)->execute(token, owner, shared(statement(std::move(sql))), deadline);
+    return token;
+  }
+
   request_token checkout(owner_id owner = 1, time_point deadline = never, bool nested = false) {
     auto token = ++last_token;
     (*this)->checkout(token, owner, pg_checkout{nested}, deadline);

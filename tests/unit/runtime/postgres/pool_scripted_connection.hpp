@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <span>
@@ -41,6 +42,16 @@ public:
     send("batch of " + std::to_string(statements.size()) + ": " + statements.front().sql);
     parts = statements.size();
   }
+
+  /// Runs behind what is shared already: only the first one can be answered.
+  void share(const pg_statement& statement) override {
+    if (!running)
+      return send(statement.sql);
+    note(statement.sql);
+    behind.push_back(statement.sql);
+  }
+
+  bool congested() const override { return is_congested; }
 
   void command(std::string_view sql) override { send(std::string{sql}); }
 
@@ -177,8 +188,8 @@ public:
     session = transaction_status::unknown;
     auto& observer = observer_;
     auto alive = alive_;
-    if (running) {
-      running.reset();
+    while (*alive && running) {
+      take();
       observer.on_result(*this,
                          statement_was_sent ? fail(errc::in_doubt, "the answer is missing") : lost);
     }
@@ -195,18 +206,22 @@ public:
   bool open = false;
   bool cancelling = false;
   bool is_dirty = false;
+  bool is_congested = false;
   int forgotten = 0;
   /// A transfer is open.
   bool transfer = false;
   transaction_status session = transaction_status::idle;
   /// The statement whose result is owed.
   std::optional<std::string> running;
+  /// What was shared behind it.
+  std::deque<std::string> behind;
   /// Results of the running batch that have not arrived.
   size_t parts = 0;
   /// All statements and commands so far.
   std::vector<std::string> log;
 
 private:
+  void note(const std::string& sql);
   void send(std::string sql);
 
   void step(std::string what) {
@@ -224,7 +239,12 @@ private:
 
   std::string take() {
     demand(running.has_value(), "a result that nobody asked for");
-    return *std::exchange(running, std::nullopt);
+    auto sql = *std::exchange(running, std::nullopt);
+    if (!behind.empty()) {
+      running = std::move(behind.front());
+      behind.pop_front();
+    }
+    return sql;
   }
 
   scripted_server& server_;
@@ -303,15 +323,19 @@ inline scripted_connection::scripted_connection(scripted_server& server,
                                                 connection_observer& observer, int pid)
     : server_(server), observer_(observer), pid_(pid) {}
 
-inline void scripted_connection::send(std::string sql) {
+inline void scripted_connection::note(const std::string& sql) {
   demand(open, "a statement on a connection that is not open");
-  demand(!running && !transfer, "a statement while another one runs");
   demand(!cancelling, "a statement while a cancel may still hit it");
   if (server_.on_send)
     server_.on_send(*this, sql);
   log.push_back(sql);
   if (log.size() > 64)
     log.erase(log.begin(), log.begin() + 32);
+}
+
+inline void scripted_connection::send(std::string sql) {
+  demand(!running && !transfer, "a statement while another one runs");
+  note(sql);
   running = std::move(sql);
 }
 

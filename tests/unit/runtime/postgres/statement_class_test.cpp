@@ -140,3 +140,28 @@ TEST_CASE("the ways to type a commit") {
     CHECK_FALSE(commits(sql));
   }
 }
+
+TEST_CASE("only what is known to leave nothing behind may share a connection") {
+  auto sql = GENERATE(as<std::string_view>{}, "select 1", "(SELECT 1) UNION (SELECT 2)",
+                      "-- quick\nVALUES (1)", "table t", "with x as (select 1) table x",
+                      "insert into t values ($1)", "update t set a = 1", "delete from t",
+                      "merge into t using s on true when matched then do nothing",
+                      "select a from t for update");
+  CAPTURE(sql);
+  CHECK(may_share(sql));
+}
+
+TEST_CASE("whatever else there is may not share a connection") {
+  auto sql = GENERATE(
+      as<std::string_view>{}, "", ";select 1", "begin", "commit", "rollback", "savepoint s",
+      "start transaction", "set a = 1", "set local a = 1", "reset a", "listen x", "notify x",
+      "copy t to stdout", "copy t from stdin", "declare c cursor for select 1", "fetch c",
+      "close c", "prepare p as select 1", "execute p", "deallocate p", "discard all",
+      "create table t ()", "create temp table t ()", "select 1 into temp t", "drop table t",
+      "truncate t", "lock t", "do $$ begin end $$", "call f()", "vacuum", "explain select 1",
+      "show a", "load 'x'", "select pg_advisory_lock(1)", "select pg_try_advisory_xact_lock(1)",
+      "select pg_advisory_unlock_all()", "select set_config('a', 'b', true)", "select setseed(1)",
+      "select dblink_connect('x')", "selectx", "frobnicate");
+  CAPTURE(sql);
+  CHECK_FALSE(may_share(sql));
+}
