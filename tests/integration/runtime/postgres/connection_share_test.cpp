@@ -148,3 +148,27 @@ TEST_CASE("a shared plan that no longer fits can be prepared anew in the pipelin
   for (auto& x : s.answers(2))
     CHECK(x->row(0).size() == 2);
 }
+
+TEST_CASE("a statement whose Parse was under way when all were forgotten is prepared anew") {
+  scene s;
+  s.share("select 1");
+  s.loop.call([&s] { s.conn->forget_statements(); });
+  s.answers(1);
+  s.share("select 1");
+  CHECK(cell(s.answers(1)[0]) == "1");
+  auto names = s.conn.run_unprepared("select string_agg(name, ' ') from pg_prepared_statements");
+  CHECK(cell(names) == "dbs_2");
+}
+
+TEST_CASE("a shared statement that cannot be run is answered in its turn") {
+  // given a connection on which a COPY is asked for, which costs it
+  scene s;
+  s.server.psql("create table t (x int)");
+  s.share("select 1");
+  s.share("copy t to stdout");
+  s.share("select 3");
+  auto answers = s.answers(3);
+  CHECK(cell(answers[0]) == "1");
+  CHECK(answers[1].error() == errc::invalid_argument);
+  CHECK(answers[2].error() == errc::in_doubt);
+}
