@@ -74,7 +74,7 @@ pg_result sample_result() {
 }
 
 pg_statement sample_statement() {
-  return {"select $1, $2", make_params(42, nullptr), true};
+  return {"select $1, $2", make_params(42, nullptr), true, true};
 }
 
 latency_summary sample_latency() {
@@ -149,11 +149,11 @@ std::vector<pinned> table() {
           "5b444252015b000000020000000200000002000000000000000800000000000000170000000a"
           "00000000000000190000000e000000000000000f00000012000000130000001300008053454c"
           "454354203269646e616d653141646132"),
-      pin(sample_statement(), "0d73656c6563742024312c202432033432000200000000ffffffff0001"),
+      pin(sample_statement(), "0d73656c6563742024312c202432033432000200000000ffffffff000101"),
       pin(pg_checkout{true}, "01"),
       pin(pg_lease{5}, "0000000000000005"),
       pin(pg_lease_statement{pg_lease{5}, sample_statement()},
-          "00000000000000050d73656c6563742024312c202432033432000200000000ffffffff0001"),
+          "00000000000000050d73656c6563742024312c202432033432000200000000ffffffff000101"),
       pin(pg_transaction{pg_lease{5}, pg_isolation::serializable, true, true},
           "0000000000000005030101"),
       pin(pg_isolation::repeatable_read, "02"),
@@ -191,10 +191,10 @@ std::vector<pinned> table() {
       pin(refresh_atom_v, ""),
       pin(restart_atom_v, ""),
       pin(pg_batch{{7}, {make_statement("select $1", 1)}},
-          "0000000000000007010973656c65637420243102310001000000000001"),
+          "0000000000000007010973656c6563742024310231000100000000000100"),
       pin(std::vector<pg_result>{pg_result{}}, "0100"),
       pin(pg_transfer{{7}, pg_transfer_action::write, make_statement("x"), {2, 3}, blob{"ab"}},
-          "0000000000000007040178000000010000000200000003026162"),
+          "000000000000000704017800000001000000000200000003026162"),
       pin(pg_transfer_action::finish, "05"),
       pin(pg_chunk{{}, blob{"ab"}, true}, "0002616201"),
       pin(transfer_atom_v, ""),
