@@ -239,6 +239,17 @@ TEST_CASE_METHOD(connection_scene, "domains are what they are made of") {
     CHECK(numbers.row(0).get<std::vector<int>>(0) == std::vector{1});
 }
 
+TEST_CASE_METHOD(connection_scene, "what users have made of several values is no text in binary") {
+  REQUIRE(conn.run("create type pair as (a text, b text)"));
+  REQUIRE(conn.run("create type span as range (subtype = text)"));
+  for (auto value : {"row('a', 'b')::pair", "row(null, null)::pair", "array[row('a', 'b')::pair]",
+                     "span('a', 'b')", "span(null, null)", "'empty'::span", "'{}'::pair[]"}) {
+    INFO(value);
+    auto result = ask(conn, true, std::string{"select "} + value);
+    CHECK(outcome<std::string>(result.row(0)).ends_with(refusal));
+  }
+}
+
 TEST_CASE_METHOD(connection_scene, "a type of one's own goes to the server and back") {
   auto binary = GENERATE(false, true);
   std::vector<std::optional<price>> prices{price{250}, std::nullopt, price{-1}};
