@@ -38,6 +38,26 @@ private:
   bool done_ = true;
 };
 
+/// The same for an array in binary (array_send in the server's arrayfuncs.c).
+class binary_array_reader {
+public:
+  explicit binary_array_reader(const pg_binary& from) noexcept : from_(from), rest_(from.bytes) {}
+
+  pg_problem start();
+
+  bool done() const noexcept { return left_ == 0; }
+
+  pg_problem next(std::optional<pg_binary>& element);
+
+private:
+  pg_problem end() const;
+
+  pg_binary from_;
+  std::string_view rest_;
+  uint32_t element_oid_ = 0;
+  int32_t left_ = 0;
+};
+
 template <class T>
 constexpr bool is_vector = false;
 
@@ -82,13 +102,26 @@ struct pg_codec<std::vector<T>> {
 
   static pg_problem decode(std::string_view text,
                            std::vector<T>& out) requires pg_decodable<element> {
+    return read<std::string_view>(
+        internal::array_reader{text},
+        [](std::string_view item, element& x) { return pg_codec<element>::decode(item, x); }, out);
+  }
+
+  static pg_problem decode_binary(const pg_binary& from,
+                                  std::vector<T>& out) requires pg_decodable<element> {
+    return read<pg_binary>(internal::binary_array_reader{from}, internal::decode_binary<element>,
+                           out);
+  }
+
+private:
+  template <class Item>
+  static pg_problem read(auto reader, auto decode_item, std::vector<T>& out) {
     static_assert(!std::is_same_v<element, std::string_view>,
                   "an element may have been unescaped: use std::string");
     out.clear();
-    internal::array_reader reader{text};
     if (auto problem = reader.start())
       return problem;
-    std::optional<std::string_view> item;
+    std::optional<Item> item;
     while (!reader.done()) {
       if (auto problem = reader.next(item))
         return problem;
@@ -101,14 +134,13 @@ struct pg_codec<std::vector<T>> {
         }
       }
       element x{};
-      if (auto problem = pg_codec<element>::decode(*item, x))
+      if (auto problem = decode_item(*item, x))
         return problem;
       out.emplace_back(std::move(x));
     }
     return nullptr;
   }
 
-private:
   template <class U>
   static const element& value_of(const U& x) {
     if constexpr (nullable)

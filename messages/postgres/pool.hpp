@@ -27,6 +27,9 @@ struct pg_statement {
   pg_params params;
   /// False sends the statement unprepared: for DDL and one-off statements.
   bool prepare = true;
+  /// True asks for the result in binary; rows are read the same way. Parameters travel
+  /// as text regardless.
+  bool binary = false;
   /// Lets other callers' statements run on the same connection behind this one before it
   /// is answered; see `shared`. Means nothing on a lease.
   bool share = false;
@@ -35,7 +38,8 @@ struct pg_statement {
 template <class Inspector>
 bool inspect(Inspector& f, pg_statement& x) {
   return f.object(x).fields(f.field("sql", x.sql), f.field("params", x.params),
-                            f.field("prepare", x.prepare), f.field("share", x.share));
+                            f.field("prepare", x.prepare), f.field("binary", x.binary),
+                            f.field("share", x.share));
 }
 
 /// Asks for a connection of one's own. The lease belongs to the actor that asks:
@@ -76,7 +80,15 @@ bool inspect(Inspector& f, pg_lease_statement& x) {
 /// A statement from its text and its parameters; see `make_params`.
 template <class... Ts>
 pg_statement make_statement(std::string sql, const Ts&... params) {
-  return {std::move(sql), make_params(params...), true};
+  return {std::move(sql), make_params(params...)};
+}
+
+/// The same statement with its result in binary: less to transfer and to convert where
+/// there are many numbers, times or bytes. A type that has no binary format at the
+/// server is an error of the statement's.
+inline pg_statement in_binary(pg_statement statement) {
+  statement.binary = true;
+  return statement;
 }
 
 /// The same statement, willing to share a connection: sent at once behind the statements

@@ -1,6 +1,7 @@
 #include "dbs/messages/postgres/result.hpp"
 
 #include "dbs/messages/error_detail.hpp"
+#include "dbs/messages/postgres/type_oid.hpp"
 
 #include <algorithm>
 #include <array>
@@ -15,40 +16,50 @@ struct type_name {
   std::string_view name;
 };
 
-/// The types that people meet most, sorted by oid (pg_type.dat).
-constexpr std::array<type_name, 32> type_names{{
-    {16, "boolean"},
-    {17, "bytea"},
-    {18, "char"},
-    {19, "name"},
-    {20, "bigint"},
-    {21, "smallint"},
-    {23, "integer"},
-    {25, "text"},
-    {26, "oid"},
-    {114, "json"},
-    {700, "real"},
-    {701, "double precision"},
-    {1000, "boolean[]"},
-    {1001, "bytea[]"},
-    {1005, "smallint[]"},
-    {1007, "integer[]"},
-    {1009, "text[]"},
-    {1015, "character varying[]"},
-    {1016, "bigint[]"},
-    {1021, "real[]"},
-    {1022, "double precision[]"},
-    {1042, "character"},
-    {1043, "character varying"},
-    {1082, "date"},
-    {1083, "time"},
-    {1114, "timestamp"},
-    {1184, "timestamptz"},
-    {1186, "interval"},
-    {1231, "numeric[]"},
-    {1700, "numeric"},
-    {2950, "uuid"},
-    {3802, "jsonb"},
+/// The types that people meet most, sorted by oid.
+constexpr std::array<type_name, 42> type_names{{
+    {pg_oid::boolean, "boolean"},
+    {pg_oid::bytea, "bytea"},
+    {pg_oid::single_char, "\"char\""},
+    {pg_oid::name, "name"},
+    {pg_oid::bigint, "bigint"},
+    {pg_oid::smallint, "smallint"},
+    {pg_oid::integer, "integer"},
+    {pg_oid::text, "text"},
+    {pg_oid::oid, "oid"},
+    {pg_oid::json, "json"},
+    {pg_oid::json_array, "json[]"},
+    {pg_oid::real, "real"},
+    {pg_oid::double_precision, "double precision"},
+    {pg_oid::boolean_array, "boolean[]"},
+    {pg_oid::bytea_array, "bytea[]"},
+    {pg_oid::single_char_array, "\"char\"[]"},
+    {pg_oid::name_array, "name[]"},
+    {pg_oid::smallint_array, "smallint[]"},
+    {pg_oid::integer_array, "integer[]"},
+    {pg_oid::text_array, "text[]"},
+    {pg_oid::character_array, "character[]"},
+    {pg_oid::varchar_array, "character varying[]"},
+    {pg_oid::bigint_array, "bigint[]"},
+    {pg_oid::real_array, "real[]"},
+    {pg_oid::double_precision_array, "double precision[]"},
+    {pg_oid::oid_array, "oid[]"},
+    {pg_oid::character, "character"},
+    {pg_oid::varchar, "character varying"},
+    {pg_oid::date, "date"},
+    {pg_oid::time, "time"},
+    {pg_oid::timestamp, "timestamp"},
+    {pg_oid::timestamp_array, "timestamp[]"},
+    {pg_oid::timestamptz, "timestamptz"},
+    {pg_oid::timestamptz_array, "timestamptz[]"},
+    {pg_oid::interval, "interval"},
+    {pg_oid::interval_array, "interval[]"},
+    {pg_oid::numeric_array, "numeric[]"},
+    {pg_oid::numeric, "numeric"},
+    {pg_oid::uuid, "uuid"},
+    {pg_oid::uuid_array, "uuid[]"},
+    {pg_oid::jsonb, "jsonb"},
+    {pg_oid::jsonb_array, "jsonb[]"},
 }};
 
 std::string name_of_type(uint32_t oid) {

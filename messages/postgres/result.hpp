@@ -51,8 +51,9 @@ namespace dbs {
 /// What a column is. The name is a view into the result.
 struct pg_column {
   std::string_view name;
+  /// See type_oid.hpp.
   uint32_t type_oid = 0;
-  /// 0 for text. Cells in another format can be read with `text` only.
+  /// 0 for text, 1 for binary.
   uint8_t format = 0;
 };
 
@@ -67,17 +68,19 @@ public:
     return column >= size() || view_.is_null(first_ + column);
   }
 
-  /// The cell's bytes; empty for null and for columns that do not exist.
+  /// The cell's bytes in the format of its column; empty for null and for columns that
+  /// do not exist.
   std::string_view text(size_t column) const noexcept {
     return column < size() ? view_.cell(first_ + column) : std::string_view{};
   }
 
-  /// Reads a cell as one of the types in types.hpp, `std::optional` of it, or a
-  /// type with a `pg_codec` of your own. Never truncates.
+  /// Reads a cell of either format as one of the types in types.hpp, `std::optional`
+  /// of it, or a type with a `pg_codec` of your own. Never truncates.
   ///
   /// Error: `invalid_argument` naming the column and its type, never the value,
   /// for null without `std::optional`, for text that is not a `T` as a whole or out
-  /// of its range, and for columns that do not exist.
+  /// of its range, for a binary value of a type that is not read as a `T`, and for
+  /// columns that do not exist.
   template <class T>
   caf::expected<T> get(size_t column) const {
     using traits = internal::optional_traits<T>;
@@ -92,10 +95,8 @@ public:
       else
         return internal::conversion_error(view_, column, "is null");
     }
-    if (view_.format(column) != 0)
-      return internal::conversion_error(view_, column, "is in a binary format");
     value_type result{};
-    if (auto problem = pg_codec<value_type>::decode(text(column), result))
+    if (auto problem = decode(column, result))
       return internal::conversion_error(view_, column, problem);
     return T(std::move(result));
   }
@@ -113,6 +114,13 @@ private:
 
   pg_row(internal::result_view view, size_t row) noexcept
       : view_(view), first_(row * view.columns()) {}
+
+  template <class T>
+  pg_problem decode(size_t column, T& out) const {
+    if (view_.format(column) == 0)
+      return pg_codec<T>::decode(text(column), out);
+    return internal::decode_binary(pg_binary{view_.type_oid(column), text(column)}, out);
+  }
 
   internal::result_view view_;
   size_t first_;

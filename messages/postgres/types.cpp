@@ -1,9 +1,13 @@
 #include "dbs/messages/postgres/types.hpp"
 
+#include "dbs/messages/postgres/internal/binary.hpp"
 #include "dbs/messages/postgres/internal/hex.hpp"
+#include "dbs/messages/postgres/type_oid.hpp"
 
+#include <bit>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <system_error>
 
@@ -61,6 +65,63 @@ pg_problem decode_float(std::string_view text, T& out) {
   return nullptr;
 }
 
+/// The digits of a number that is no float.
+pg_problem exact_text(const pg_binary& from, std::string& out) {
+  if (from.type_oid == pg_oid::numeric)
+    return read_numeric(from.bytes, out);
+  int64_t x = 0;
+  if (auto problem = read_integer(from, x))
+    return problem;
+  append_number(out, x);
+  return nullptr;
+}
+
+/// Numbers of other types go by way of their text, so that they become what they do in
+/// text.
+template <class T>
+pg_problem decode_by_text(T x, auto& out) {
+  std::string text;
+  encode_float(x, text);
+  return decode_float(text, out);
+}
+
+template <class T>
+pg_problem decode_float(const pg_binary& from, T& out) {
+  auto read = [&]<class Bits, class Float>(Bits bits, Float) -> pg_problem {
+    if (!take_all(from.bytes, bits))
+      return broken_binary;
+    auto x = std::bit_cast<Float>(bits);
+    if constexpr (std::is_same_v<Float, T>)
+      out = x;
+    else
+      return decode_by_text(x, out);
+    return nullptr;
+  };
+  if (from.type_oid == pg_oid::real)
+    return read(uint32_t{}, float{});
+  if (from.type_oid == pg_oid::double_precision)
+    return read(uint64_t{}, double{});
+  std::string text;
+  auto problem = exact_text(from, text);
+  return problem != nullptr ? problem : decode_float(text, out);
+}
+
+template <class T>
+pg_problem decode_whole_number(const pg_binary& from, T& out) {
+  if (from.type_oid == pg_oid::numeric) {
+    std::string text;
+    auto problem = read_numeric(from.bytes, text);
+    return problem != nullptr ? problem : parse_integer(text, out);
+  }
+  int64_t x = 0;
+  if (auto problem = read_integer(from, x))
+    return problem;
+  if (!std::in_range<T>(x))
+    return integer_out_of_range;
+  out = static_cast<T>(x);
+  return nullptr;
+}
+
 } // namespace
 
 void append_integer(std::string& out, int64_t x) {
@@ -83,6 +144,14 @@ pg_problem parse_integer(std::string_view text, uint64_t& out) {
   return problem != nullptr ? problem : integer_out_of_range;
 }
 
+pg_problem decode_integer(const pg_binary& from, int64_t& out) {
+  return decode_whole_number(from, out);
+}
+
+pg_problem decode_integer(const pg_binary& from, uint64_t& out) {
+  return decode_whole_number(from, out);
+}
+
 } // namespace internal
 
 pg_problem pg_codec<bool>::encode(bool x, std::string& out) {
@@ -95,6 +164,16 @@ pg_problem pg_codec<bool>::decode(std::string_view text, bool& out) {
   return out || text == "f" || text == "false" ? nullptr : "is not a boolean";
 }
 
+pg_problem pg_codec<bool>::decode_binary(const pg_binary& from, bool& out) {
+  if (from.type_oid != pg_oid::boolean)
+    return internal::wrong_type;
+  uint8_t x = 0;
+  if (!internal::take_all(from.bytes, x) || x > 1)
+    return internal::broken_binary;
+  out = x == 1;
+  return nullptr;
+}
+
 pg_problem pg_codec<float>::encode(float x, std::string& out) {
   return internal::encode_float(x, out);
 }
@@ -103,12 +182,20 @@ pg_problem pg_codec<float>::decode(std::string_view text, float& out) {
   return internal::decode_float(text, out);
 }
 
+pg_problem pg_codec<float>::decode_binary(const pg_binary& from, float& out) {
+  return internal::decode_float(from, out);
+}
+
 pg_problem pg_codec<double>::encode(double x, std::string& out) {
   return internal::encode_float(x, out);
 }
 
 pg_problem pg_codec<double>::decode(std::string_view text, double& out) {
   return internal::decode_float(text, out);
+}
+
+pg_problem pg_codec<double>::decode_binary(const pg_binary& from, double& out) {
+  return internal::decode_float(from, out);
 }
 
 pg_problem pg_codec<std::string>::encode(const std::string& x, std::string& out) {
@@ -164,6 +251,13 @@ pg_problem pg_codec<blob>::decode(std::string_view text, blob& out) {
   return nullptr;
 }
 
+pg_problem pg_codec<blob>::decode_binary(const pg_binary& from, blob& out) {
+  if (from.type_oid != pg_oid::bytea)
+    return internal::wrong_type;
+  out = blob{from.bytes};
+  return nullptr;
+}
+
 pg_problem pg_codec<uuid>::encode(const uuid& x, std::string& out) {
   out += to_string(x);
   return nullptr;
@@ -174,6 +268,15 @@ pg_problem pg_codec<uuid>::decode(std::string_view text, uuid& out) {
   if (!x)
     return "is not a uuid";
   out = *x;
+  return nullptr;
+}
+
+pg_problem pg_codec<uuid>::decode_binary(const pg_binary& from, uuid& out) {
+  if (from.type_oid != pg_oid::uuid)
+    return internal::wrong_type;
+  if (from.bytes.size() != out.bytes.size())
+    return internal::broken_binary;
+  std::memcpy(out.bytes.data(), from.bytes.data(), out.bytes.size());
   return nullptr;
 }
 
@@ -188,6 +291,12 @@ pg_problem pg_codec<pg_numeric>::decode(std::string_view text, pg_numeric& out) 
     return "is not a decimal number";
   out = std::move(*x);
   return nullptr;
+}
+
+pg_problem pg_codec<pg_numeric>::decode_binary(const pg_binary& from, pg_numeric& out) {
+  std::string text;
+  auto problem = internal::exact_text(from, text);
+  return problem != nullptr ? problem : decode(text, out);
 }
 
 pg_problem pg_codec<pg_json>::encode(const pg_json& x, std::string& out) {

@@ -6,9 +6,11 @@
 // | all integers but char            | smallint, integer, bigint; numeric for   |
 // |                                  | what only fits into uint64_t             |
 // | float, double                    | real, double precision                   |
-// | std::string, std::string_view    | text, and every other type as it prints  |
+// | std::string, std::string_view    | text, and in text every other type       |
 // | dbs::blob                        | bytea                                    |
-// | system_clock::time_point         | timestamptz, timestamp (timestamp.hpp)   |
+// | system_clock::time_point and     | timestamptz, timestamp (timestamp.hpp)   |
+// | sys_time<microseconds>           |                                          |
+// | dbs::pg_interval                 | interval (interval.hpp)                  |
 // | dbs::uuid                        | uuid (uuid.hpp)                          |
 // | dbs::pg_numeric                  | numeric (numeric.hpp)                    |
 // | dbs::pg_json                     | json, jsonb                              |
@@ -16,11 +18,15 @@
 //
 // `std::optional` of any of them is null when empty. Types of your own specialise
 // `pg_codec` (codec.hpp).
+//
+// Results are read the same in text and in binary. What is converted on the way is the
+// same, too, but in binary only numbers are, and text that spells a value.
 #pragma once
 
 #include "dbs/messages/blob.hpp"
 #include "dbs/messages/postgres/array.hpp"
 #include "dbs/messages/postgres/codec.hpp"
+#include "dbs/messages/postgres/interval.hpp"
 #include "dbs/messages/postgres/numeric.hpp"
 #include "dbs/messages/postgres/timestamp.hpp"
 #include "dbs/messages/postgres/uuid.hpp"
@@ -54,6 +60,8 @@ void append_integer(std::string& out, int64_t x);
 void append_integer(std::string& out, uint64_t x);
 pg_problem parse_integer(std::string_view text, int64_t& out);
 pg_problem parse_integer(std::string_view text, uint64_t& out);
+pg_problem decode_integer(const pg_binary& from, int64_t& out);
+pg_problem decode_integer(const pg_binary& from, uint64_t& out);
 
 } // namespace internal
 
@@ -61,6 +69,7 @@ template <>
 struct pg_codec<bool> {
   static pg_problem encode(bool x, std::string& out);
   static pg_problem decode(std::string_view text, bool& out);
+  static pg_problem decode_binary(const pg_binary& from, bool& out);
 };
 
 /// Reads the whole text or nothing: "12abc", "1.0" and what is out of range are
@@ -76,8 +85,18 @@ struct pg_codec<T> {
 
   static pg_problem decode(std::string_view text, T& out) {
     widest x = 0;
-    if (auto problem = internal::parse_integer(text, x))
-      return problem;
+    auto problem = internal::parse_integer(text, x);
+    return problem != nullptr ? problem : narrow(x, out);
+  }
+
+  static pg_problem decode_binary(const pg_binary& from, T& out) {
+    widest x = 0;
+    auto problem = internal::decode_integer(from, x);
+    return problem != nullptr ? problem : narrow(x, out);
+  }
+
+private:
+  static pg_problem narrow(widest x, T& out) {
     if (!std::in_range<T>(x))
       return internal::integer_out_of_range;
     out = static_cast<T>(x);
@@ -91,12 +110,14 @@ template <>
 struct pg_codec<float> {
   static pg_problem encode(float x, std::string& out);
   static pg_problem decode(std::string_view text, float& out);
+  static pg_problem decode_binary(const pg_binary& from, float& out);
 };
 
 template <>
 struct pg_codec<double> {
   static pg_problem encode(double x, std::string& out);
   static pg_problem decode(std::string_view text, double& out);
+  static pg_problem decode_binary(const pg_binary& from, double& out);
 };
 
 template <>
@@ -112,23 +133,26 @@ struct pg_codec<std::string_view> {
   static pg_problem decode(std::string_view text, std::string_view& out);
 };
 
-/// Uses the hexadecimal format on both ways (bytea_output = hex, the default).
+/// In text it is the hexadecimal format both ways (bytea_output = hex, the default).
 template <>
 struct pg_codec<blob> {
   static pg_problem encode(const blob& x, std::string& out);
   static pg_problem decode(std::string_view text, blob& out);
+  static pg_problem decode_binary(const pg_binary& from, blob& out);
 };
 
 template <>
 struct pg_codec<uuid> {
   static pg_problem encode(const uuid& x, std::string& out);
   static pg_problem decode(std::string_view text, uuid& out);
+  static pg_problem decode_binary(const pg_binary& from, uuid& out);
 };
 
 template <>
 struct pg_codec<pg_numeric> {
   static pg_problem encode(const pg_numeric& x, std::string& out);
   static pg_problem decode(std::string_view text, pg_numeric& out);
+  static pg_problem decode_binary(const pg_binary& from, pg_numeric& out);
 };
 
 template <>

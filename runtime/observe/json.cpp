@@ -1,6 +1,6 @@
 #include "dbs/runtime/observe/json.hpp"
 
-#include "dbs/runtime/observe/internal/utf8.hpp"
+#include "dbs/messages/utf8.hpp"
 
 #include <cmath>
 #include <string>
@@ -56,7 +56,7 @@ nlohmann::json to_json(const field::value_type& value) {
       [](const auto& x) -> nlohmann::json {
         using type = std::decay_t<decltype(x)>;
         if constexpr (std::is_same_v<type, std::string>)
-          return internal::to_utf8(x);
+          return to_utf8(x);
         else if constexpr (std::is_same_v<type, double>)
           return std::isfinite(x) ? nlohmann::json(x) : nlohmann::json();
         else
@@ -68,7 +68,7 @@ nlohmann::json to_json(const field::value_type& value) {
 nlohmann::json to_json(const std::vector<field>& fields) {
   auto result = nlohmann::json::object();
   for (auto& x : fields) {
-    auto name = internal::to_utf8(x.name);
+    auto name = to_utf8(x.name);
     auto parts = split(name);
     auto* place = parts.empty() ? nullptr : find_place(result, parts);
     (place != nullptr ? *place : result[name]) = to_json(x.value);

@@ -25,6 +25,10 @@ caf::error check_chunks(const pg_chunk_size& chunks) {
 
 caf::error check_transfer(const pg_transfer& what) {
   auto& sql = what.statement.sql;
+  if (what.statement.binary && what.action != pg_transfer_action::stream)
+    return fail(errc::invalid_argument,
+                to_string(what.action) + ": only a stream has rows that could be binary; COPY has "
+                                         "its format in its text");
   switch (what.action) {
   case pg_transfer_action::stream:
     if (controls_transaction(sql))

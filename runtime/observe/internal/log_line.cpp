@@ -1,7 +1,7 @@
 #include "dbs/runtime/observe/internal/log_line.hpp"
 
 #include "dbs/config/secret_name.hpp"
-#include "dbs/runtime/observe/internal/utf8.hpp"
+#include "dbs/messages/utf8.hpp"
 #include "dbs/runtime/observe/mask.hpp"
 
 #include <fmt/chrono.h>

@@ -1,7 +1,7 @@
 #include "dbs/runtime/observe/internal/metric_names.hpp"
 
 #include "dbs/messages/error_detail.hpp"
-#include "dbs/runtime/observe/internal/utf8.hpp"
+#include "dbs/messages/utf8.hpp"
 
 #include <algorithm>
 

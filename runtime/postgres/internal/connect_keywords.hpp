@@ -19,7 +19,7 @@ namespace dbs::postgres::internal {
 /// not go on for nobody; the setting exists since PostgreSQL 14, which is the oldest
 /// that lets us in.
 inline constexpr std::string_view forced_options =
-    "-c datestyle=ISO -c bytea_output=hex -c extra_float_digits=1 "
+    "-c datestyle=ISO -c intervalstyle=postgres -c bytea_output=hex -c extra_float_digits=1 "
     "-c client_connection_check_interval=1s";
 
 /// True for the directory of a Unix socket, and for none, which stands for the default

@@ -23,9 +23,18 @@ std::string seconds(caf::timespan span) {
   return ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms";
 }
 
-bool reports_iso_dates(const PGconn& conn) {
-  auto* style = PQparameterStatus(&conn, "DateStyle");
-  return style != nullptr && std::string_view{style}.starts_with("ISO");
+/// The first setting for the output of values that is not what our types decode, of those
+/// that a server reports; empty if there is none.
+std::string foreign_format(const PGconn& conn) {
+  for (auto [setting, wanted] :
+       {std::pair{"DateStyle", "ISO"}, std::pair{"IntervalStyle", "postgres"}}) {
+    auto* value = PQparameterStatus(&conn, setting);
+    std::string_view reported = value != nullptr ? value : "";
+    // Behind a comma DateStyle has the order of days and months, for input alone.
+    if (reported.substr(0, reported.find(',')) != wanted)
+      return std::string{setting} + " " + wanted;
+  }
+  return {};
 }
 
 } // namespace
@@ -179,9 +188,10 @@ void connector::on_established() {
   if (!mismatch.empty()) {
     role_missed_ = true;
     host_failed({std::move(mismatch), {}});
-  } else if (pooled_ && !reports_iso_dates(*conn)) {
-    address_failed({"its sessions do not have DateStyle ISO, which cannot be set through a pooler: "
-                    "set it for the role or the database",
+  } else if (auto missing = pooled_ ? foreign_format(*conn) : ""; !missing.empty()) {
+    address_failed({"its sessions do not have " + missing +
+                        ", which cannot be set through a pooler: set it for the role or the "
+                        "database",
                     {}});
   } else if (PQsetnonblocking(conn, 1) != 0) {
     address_failed({first_line(PQerrorMessage(conn), "the socket stays blocking"), {}});

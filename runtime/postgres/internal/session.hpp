@@ -119,7 +119,7 @@ private:
 
   /// False if the connection cannot take a statement; the answer is under way then.
   bool begin(bool own_command);
-  void send_cached(statement_cache::entry& entry, const pg_params& params);
+  void send_cached(statement_cache::entry& entry, const pg_statement& statement);
   void send_plain(const pg_statement& statement);
   /// Why a statement cannot be sent; empty if it can.
   static caf::error check(const pg_statement& statement);

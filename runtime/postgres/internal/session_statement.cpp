@@ -26,6 +26,11 @@ constexpr size_t max_doomed_in_transaction = 32;
 /// such a text is seldom seen twice.
 constexpr size_t max_prepared_sql = 16 * 1024;
 
+/// Of the result, as libpq counts formats.
+int format_of(const pg_statement& statement) {
+  return statement.binary ? 1 : 0;
+}
+
 } // namespace
 
 // -- sending ---------------------------------------------------------------------
@@ -36,7 +41,7 @@ void session::execute(const pg_statement& statement) {
   if (statement.prepare)
     if (auto* entry = cache_.find(statement.sql))
       if (statement.params.error().empty())
-        return send_cached(*entry, statement.params);
+        return send_cached(*entry, statement);
   if (auto problem = check(statement))
     return answer_later(std::move(problem));
   if (!worth_preparing(statement))
@@ -111,12 +116,13 @@ bool session::worth_preparing(const pg_statement& statement) const {
          !(in_transaction && cache_.doomed() >= max_doomed_in_transaction);
 }
 
-void session::send_cached(statement_cache::entry& entry, const pg_params& params) {
+void session::send_cached(statement_cache::entry& entry, const pg_statement& statement) {
   cached_ = &entry;
   dirty_ = dirty_ || entry.touches_session;
   plan_.push_back({step::execute, 0, entry.name, false});
-  sent(PQsendQueryPrepared(conn_.get(), entry.name.c_str(), static_cast<int>(params.size()),
-                           values_of(params), nullptr, nullptr, 0) == 1);
+  sent(PQsendQueryPrepared(conn_.get(), entry.name.c_str(),
+                           static_cast<int>(statement.params.size()), values_of(statement.params),
+                           nullptr, nullptr, format_of(statement)) == 1);
 }
 
 void session::send_plain(const pg_statement& statement) {
@@ -156,13 +162,14 @@ bool session::add_execute(const pg_statement& statement, size_t index, std::stri
   auto count = static_cast<int>(params.size());
   auto* values = values_of(params);
   auto* conn = conn_.get();
+  auto format = format_of(statement);
   auto ok = false;
   if (name.empty()) {
     dirty_ = dirty_ || touches_session(statement.sql);
     ok = PQsendQueryParams(conn, statement.sql.c_str(), count, nullptr, values, nullptr, nullptr,
-                           0) == 1;
+                           format) == 1;
   } else {
-    ok = PQsendQueryPrepared(conn, name.c_str(), count, values, nullptr, nullptr, 0) == 1;
+    ok = PQsendQueryPrepared(conn, name.c_str(), count, values, nullptr, nullptr, format) == 1;
   }
   plan_.push_back({step::execute, index, std::move(name), false});
   return ok;

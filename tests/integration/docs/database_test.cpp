@@ -7,6 +7,9 @@
 
 #include <iostream>
 #include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 using namespace std::chrono_literals;
 
@@ -54,6 +57,54 @@ TEST_CASE_METHOD(fixture, "docs/database.md: deadlines and plain threads") {
   auto rows = blocking.execute("select count(*) from product");
   REQUIRE(rows);
   CHECK(rows->row(0).get<int>(0) == 2);
+}
+
+TEST_CASE_METHOD(fixture, "docs/database.md: a result in binary") {
+  int64_t cents = 0;
+  auto on_error = [](const caf::error& why) { FAIL_CHECK(dbs::describe(why)); };
+  auto db = client();
+  in_an_actor([&](caf::event_based_actor* self) {
+    auto query = dbs::make_statement("select cents from product where id <> $1", 0);
+    db.run(self, dbs::in_binary(std::move(query)))
+        .then(
+            [&](const dbs::pg_result& rows) {
+              for (auto row : rows)
+                cents += *row.get<int64_t>("cents");
+            },
+            on_error);
+  });
+  CHECK(cents == 2500 + 9900);
+}
+
+namespace {
+
+enum class season { summer, winter };
+
+} // namespace
+
+template <>
+struct dbs::pg_codec<season> {
+  static pg_problem encode(season x, std::string& out) {
+    out += x == season::summer ? "summer" : "winter";
+    return nullptr;
+  }
+
+  static pg_problem decode(std::string_view text, season& out) {
+    out = text == "summer" ? season::summer : season::winter;
+    return text == "summer" || text == "winter" ? nullptr : "is not a season";
+  }
+};
+
+TEST_CASE_METHOD(fixture, "docs/database.md: a type of one's own") {
+  REQUIRE(client().sync(system).execute("create type season as enum ('summer', 'winter')"));
+  for (auto binary : {false, true}) {
+    std::vector<season> all{season::winter, season::summer};
+    auto query = dbs::make_statement("select $1::season[]", all);
+    query.binary = binary;
+    auto rows = client().sync(system).run(std::move(query));
+    REQUIRE(rows);
+    CHECK(rows->row(0).get<std::vector<season>>(0) == all);
+  }
 }
 
 TEST_CASE_METHOD(fixture, "docs/database.md: a transaction") {

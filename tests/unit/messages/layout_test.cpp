@@ -74,7 +74,7 @@ pg_result sample_result() {
 }
 
 pg_statement sample_statement() {
-  return {"select $1, $2", make_params(42, nullptr), true};
+  return {"select $1, $2", make_params(42, nullptr), true, true};
 }
 
 latency_summary sample_latency() {
@@ -151,11 +151,11 @@ std::vector<pinned> table() {
           "5b444252015b000000020000000200000002000000000000000800000000000000170000000a"
           "00000000000000190000000e000000000000000f00000012000000130000001300008053454c"
           "454354203269646e616d653141646132"),
-      pin(sample_statement(), "0d73656c6563742024312c202432033432000200000000ffffffff000100"),
+      pin(sample_statement(), "0d73656c6563742024312c202432033432000200000000ffffffff00010100"),
       pin(pg_checkout{true}, "01"),
       pin(pg_lease{5}, "0000000000000005"),
       pin(pg_lease_statement{pg_lease{5}, sample_statement()},
-          "00000000000000050d73656c6563742024312c202432033432000200000000ffffffff000100"),
+          "00000000000000050d73656c6563742024312c202432033432000200000000ffffffff00010100"),
       pin(pg_transaction{pg_lease{5}, pg_isolation::serializable, true, true},
           "0000000000000005030101"),
       pin(pg_isolation::repeatable_read, "02"),

@@ -5,6 +5,7 @@
 #include "dbs/testing/servers/private_pgbouncer.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <atomic>
@@ -206,8 +207,10 @@ TEST_CASE_METHOD(pooler_fixture, "a pooler that is killed is met again when it i
   CHECK(server.psql("select count(*) from t") == "0");
 }
 
-TEST_CASE_METHOD(pooler_fixture, "a pooler whose sessions write other dates is refused") {
-  server.psql("alter role " + server.options().superuser + " set datestyle = 'SQL, DMY'");
+TEST_CASE_METHOD(pooler_fixture, "a pooler whose sessions write values otherwise is refused") {
+  auto [setting, value] = GENERATE(table<std::string, std::string>(
+      {{"DateStyle", "'SQL, DMY'"}, {"IntervalStyle", "postgres_verbose"}}));
+  server.psql("alter role " + server.options().superuser + " set " + setting + " = " + value);
   pool = spawn_postgres_pool(loop, {"postgres_pool",
                                     settings,
                                     std::make_shared<observe::registry>(),
@@ -217,5 +220,5 @@ TEST_CASE_METHOD(pooler_fixture, "a pooler whose sessions write other dates is r
   std::string problem;
   self->request(pool, 30s, start_atom_v, call_context{})
       .receive([] {}, [&](const caf::error& reason) { problem = describe(reason); });
-  CHECK_THAT(problem, ContainsSubstring("DateStyle"));
+  CHECK_THAT(problem, ContainsSubstring("do not have " + setting));
 }

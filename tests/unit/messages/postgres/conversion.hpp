@@ -31,9 +31,16 @@ inline pg_result one_cell(std::optional<std::string_view> text, uint32_t type_oi
 }
 
 template <class T>
-caf::expected<T> received(std::optional<std::string_view> text, uint32_t type_oid = 25) {
-  auto result = one_cell(text, type_oid);
+caf::expected<T> received(std::optional<std::string_view> text, uint32_t type_oid = 25,
+                          uint8_t format = 0) {
+  auto result = one_cell(text, type_oid, format);
   return result.row(0).get<T>(0);
+}
+
+/// The same of a column in binary.
+template <class T>
+caf::expected<T> received_binary(uint32_t type_oid, std::optional<std::string_view> bytes) {
+  return received<T>(bytes, type_oid, 1);
 }
 
 } // namespace dbs::test

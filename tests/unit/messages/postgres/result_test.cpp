@@ -144,11 +144,13 @@ TEST_CASE("of two columns with one name the first is found") {
   CHECK(holds(result.row(0).get<int>(1), 2));
 }
 
-TEST_CASE("a cell in a binary format can only be read as bytes") {
+TEST_CASE("a cell in binary has its bytes, and is read as what it is") {
   auto result = test::one_cell("\x00\x01"s, 21, 1);
   CHECK(result.row(0).text(0) == "\x00\x01"s);
+  CHECK(holds(result.row(0).get<int>(0), 1));
   CHECK(describe(result.row(0).get<std::string>(0).error()) ==
-        "invalid_argument: column \"x\" (smallint) is in a binary format");
+        "invalid_argument: column \"x\" (smallint) is of a type that is not read as the one "
+        "asked for in binary");
 }
 
 TEST_CASE("a row outlives the handle it was taken from while a copy of the result lives") {

@@ -96,6 +96,61 @@ TEST_CASE("times that the system clock cannot hold are refused, not wrapped") {
       "invalid_argument: column \"x\" (timestamptz) is a timestamp beyond the years 1678 to 2261");
 }
 
+// -- microseconds ------------------------------------------------------------------
+
+namespace {
+
+using micros = sys_time<microseconds>;
+
+} // namespace
+
+TEST_CASE("microseconds reach from before Christ to the year 294246") {
+  CHECK(sent(micros{sys_days{year{-43} / 3 / 15} + 12h}) == "0044-03-15 12:00:00.000000+00 BC");
+  CHECK(sent(micros{sys_days{year{0} / 2 / 29}}) == "0001-02-29 00:00:00.000000+00 BC");
+  CHECK(sent(micros{sys_days{year{1} / 1 / 1} - 1us}) == "0001-12-31 23:59:59.999999+00 BC");
+  CHECK(holds(received<micros>("4714-11-24 00:00:00+00 BC"), sys_days{year{-4713} / 11 / 24}));
+  auto last = received<micros>("294246-12-31 23:59:59.999999+00");
+  REQUIRE(last);
+  CHECK(sent(*last) == "294246-12-31 23:59:59.999999+00");
+  CHECK(sent(micros::max() - 1us) == "294247-01-10 04:00:54.775806+00");
+  CHECK(sent(micros::min() + 1us) == "290309-12-21 19:59:05.224193+00 BC");
+  CHECK(describe(received<micros>("294247-01-01 00:00:00+00", timestamptz).error()) ==
+        "invalid_argument: column \"x\" (timestamptz) is a timestamp beyond the year 294246");
+  CHECK_FALSE(received<micros>("999999-01-01 00:00:00+00"));
+  CHECK_FALSE(received<micros>("999999-01-01 00:00:00+00 BC"));
+  CHECK_FALSE(received<micros>("0000-01-01 00:00:00+00"));
+}
+
+TEST_CASE("infinity in microseconds is the end of time on either side") {
+  CHECK(holds(received<micros>("infinity"), micros::max()));
+  CHECK(holds(received<micros>("-infinity"), micros::min()));
+  CHECK(sent(micros::max()) == "infinity");
+  CHECK(sent(micros::min()) == "-infinity");
+}
+
+TEST_CASE("the calendar is that of std::chrono, as far as that goes") {
+  for (auto day = sys_days{year{-5000} / 1 / 1}; day < sys_days{year{12'000} / 1 / 1};
+       day += days{97}) {
+    year_month_day date{day};
+    auto text = sent(micros{day});
+    INFO(text);
+    auto y = static_cast<int>(date.year());
+    REQUIRE(std::stoi(text) == (y > 0 ? y : 1 - y));
+    REQUIRE(text.ends_with(" BC") == (y <= 0));
+    auto rest = text.substr(text.find('-') + 1);
+    REQUIRE(std::stoul(rest) == static_cast<unsigned>(date.month()));
+    REQUIRE(std::stoul(rest.substr(3)) == static_cast<unsigned>(date.day()));
+    REQUIRE(holds(received<micros>(text), day));
+  }
+}
+
+TEST_CASE("which times the system clock can hold is a matter of UTC") {
+  CHECK(holds(read("1677-12-31 23:00:00-02"), at(1678, 1, 1, 1h)));
+  CHECK_FALSE(read("1678-01-01 01:00:00+02"));
+  CHECK(holds(read("2262-01-01 01:00:00+02"), at(2261, 12, 31, 23h)));
+  CHECK_FALSE(read("2261-12-31 23:00:00-02"));
+}
+
 TEST_CASE("what is not a timestamp in ISO format is refused") {
   auto text =
       GENERATE(as<std::string>{}, "", "yesterday", "2024-01-31", "12:00:00", "31/01/2024 12:00:00",

@@ -148,6 +148,7 @@ TEST_CASE("what our decoding relies on is set in every session, whatever the ser
   caf::error problem;
   CHECK(keywords_of(cfg, problem)["options"] == forced_options);
   CHECK(forced_options.find("-c datestyle=ISO") != std::string_view::npos);
+  CHECK(forced_options.find("-c intervalstyle=postgres") != std::string_view::npos);
   CHECK(forced_options.find("-c bytea_output=hex") != std::string_view::npos);
   CHECK(forced_options.find("-c extra_float_digits=1") != std::string_view::npos);
   // A server that has lost us ends what it runs.

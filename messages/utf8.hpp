@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace dbs::observe::internal {
+namespace dbs {
 
 /// The character that starts at `text[pos]`: its code point and length, or length
 /// 0 if the bytes are not valid UTF-8 (Unicode 15, table 3-7).
@@ -29,4 +29,4 @@ constexpr bool is_control(uint32_t code) noexcept {
   return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == 0x2028 || code == 0x2029;
 }
 
-} // namespace dbs::observe::internal
+} // namespace dbs

@@ -1,6 +1,6 @@
-#include "dbs/runtime/observe/internal/utf8.hpp"
+#include "dbs/messages/utf8.hpp"
 
-namespace dbs::observe::internal {
+namespace dbs {
 
 utf8_char decode_utf8(std::string_view text, size_t pos) noexcept {
   auto byte = [&](size_t i) { return static_cast<uint8_t>(text[pos + i]); };
@@ -49,4 +49,4 @@ std::string to_utf8(std::string_view text) {
   return result;
 }
 
-} // namespace dbs::observe::internal
+} // namespace dbs
