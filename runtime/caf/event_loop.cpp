@@ -24,7 +24,8 @@ constexpr size_t messages_per_turn = 64;
 
 thread_local event_loop* loop_of_this_thread = nullptr;
 
-/// How long sockets may wait while the worker that watches them is away.
+/// How often the loop's thread looks after the worker that watches its sockets. They
+/// wait twice as long at most while that is away.
 constexpr std::chrono::milliseconds look_interval{1};
 
 /// CAF's clock takes timers through a queue that is bounded: its own thread would wait
@@ -53,11 +54,8 @@ event_loop::event_loop(caf::actor_system& system, std::string name, drive how)
       io_(how == drive::lent ? loop_context::turns::lent : loop_context::turns::kept),
       guard_(io_.get_executor()), name_(std::move(name)) {
   io_.on_sockets_ready([this] {
-    if (duty_.relieved())
-      return; // the worker that has come serves them
-    auto mine = io_.take_turn();
-    auto ready = io_.sockets().poll();
-    run_turn(std::move(mine), [this, &ready] { io_.sockets().serve(ready); });
+    if (!duty_.relieved()) // by a worker, who serves them
+      serve_ready_sockets();
   });
   io_.watch_sockets();
   if (how == drive::manual) {
@@ -73,9 +71,10 @@ event_loop::event_loop(caf::actor_system& system, std::string name, drive how)
     run();
   });
   started.get_future().wait();
-  auto* workers = how == drive::lent ? shared_queue_policy::queue_of(system) : nullptr;
-  if (workers != nullptr && workers->lend(*this))
-    workers_ = workers;
+  if (how == drive::lent)
+    workers_ = shared_queue_policy::queue_of(system);
+  if (workers_ != nullptr)
+    workers_->lend(*this);
 }
 
 event_loop::~event_loop() {
@@ -151,8 +150,12 @@ void event_loop::run() {
   while (!io_.stopped()) {
     switch (duty_.next()) {
     case socket_duty::task::watch:
-      io_.watch_sockets();
-      io_.run_one();
+      if (io_.watch_sockets()) {
+        io_.run_one();
+      } else { // for lack of memory, say
+        io_.run_for(look_interval);
+        serve_ready_sockets();
+      }
       break;
     case socket_duty::task::look_again:
       io_.leave_sockets();
@@ -164,6 +167,12 @@ void event_loop::run() {
       break;
     }
   }
+}
+
+void event_loop::serve_ready_sockets() {
+  auto mine = io_.take_turn();
+  auto ready = io_.sockets().poll();
+  run_turn(std::move(mine), [this, &ready] { io_.sockets().serve(ready); });
 }
 
 template <class F>
@@ -179,11 +188,14 @@ void event_loop::run_turn(loop_context::turn mine, F body) noexcept {
 void event_loop::await() noexcept {
   duty_.come();
   ready_sockets_ = io_.sockets().wait();
+  // Before the loop's thread may watch: it would find it again and again.
+  if (ready_sockets_.interrupted())
+    io_.sockets().clear_interrupt();
   thread_sleeps_ = duty_.leave();
 }
 
 void event_loop::serve(bool interrupted) noexcept {
-  if (interrupted)
+  if (interrupted && !ready_sockets_.interrupted()) // it came after the sockets
     io_.sockets().clear_interrupt();
   if (!ready_sockets_.events().empty())
     run_turn(io_.take_turn(), [this] { io_.sockets().serve(ready_sockets_); });

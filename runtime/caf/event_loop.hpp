@@ -24,10 +24,10 @@ namespace dbs {
 ///
 /// A loop that lends its turn costs one: whoever sends to its actors while its thread
 /// waits runs them at once, on the sending thread, as the loop. That is for actors
-/// whose sockets and posts all go through `loop_context::in_turn`. Whoever attaches a
-/// functor to such an actor must not lock in it what is locked where somebody sends.
-/// Where `shared_queue_policy` schedules, an idle worker waits for the sockets and
-/// serves them as the loop, too: the callers that this wakes are its own next jobs.
+/// whose sockets are in `io().sockets()`, and whose posts go through `io().post`. Whoever attaches
+/// a functor to such an actor must not lock in it what is locked where somebody sends. Where
+/// `shared_queue_policy` schedules, an idle worker waits for the sockets and serves them as the
+/// loop, too: the callers that this wakes are its own next jobs.
 ///
 /// Only loop actors run here. Anybody else that CAF hands to this unit - a caller
 /// woken by an answer - goes to the scheduler: callers' code never runs on a loop.
@@ -82,6 +82,7 @@ public:
 private:
   void run();
   void run_ready();
+  void serve_ready_sockets();
   /// `body`, as the loop, for who has its turn; then wakes the callers. Throws
   /// nothing: what leaves a manager on its loop ends the process.
   template <class F>

@@ -17,14 +17,14 @@ void job_queue::push(caf::resumable* job) {
   if (serving == this)
     return; // this worker takes it next
   if (parked_.empty() && std::exchange(awaiting_, false))
-    work_->interrupt();
+    at_work_->interrupt();
   wake_one(guard);
 }
 
 caf::resumable* job_queue::pop(parking_place& place) {
   lock guard{mutex_};
   while (jobs_.empty()) {
-    if (work_ != nullptr && !at_work_) {
+    if (!works_.empty() && at_work_ == nullptr) {
       do_idle_work(guard);
     } else {
       parked_.push_back(&place);
@@ -38,23 +38,20 @@ caf::resumable* job_queue::pop(parking_place& place) {
   return job;
 }
 
-bool job_queue::lend(idle_work& work) {
+void job_queue::lend(idle_work& work) {
   lock guard{mutex_};
-  if (work_ != nullptr || at_work_)
-    return false;
-  work_ = &work;
+  works_.push_back(&work);
   wake_one(guard);
-  return true;
 }
 
 void job_queue::take_back(idle_work& work) {
   lock guard{mutex_};
-  if (work_ != &work)
-    return;
-  if (std::exchange(awaiting_, false))
+  std::erase(works_, &work);
+  if (at_work_ == &work && std::exchange(awaiting_, false))
     work.interrupt();
-  work_ = nullptr;
-  left_work_.wait(guard, [this] { return !at_work_; });
+  left_work_.wait(guard, [this, &work] { return at_work_ != &work; });
+  // For the next work, if there is one.
+  wake_one(guard);
 }
 
 size_t job_queue::sleeping() {
@@ -63,8 +60,8 @@ size_t job_queue::sleeping() {
 }
 
 void job_queue::do_idle_work(lock& guard) {
-  auto& work = *work_;
-  at_work_ = true;
+  auto& work = *works_.front();
+  at_work_ = &work;
   awaiting_ = true;
   guard.unlock();
   work.await();
@@ -75,8 +72,8 @@ void job_queue::do_idle_work(lock& guard) {
   work.serve(interrupted);
   serving = nullptr;
   guard.lock();
-  at_work_ = false;
-  if (work_ == nullptr)
+  at_work_ = nullptr;
+  if (works_.empty() || works_.front() != &work)
     left_work_.notify_all();
   // The first is this worker's own.
   for (auto others = jobs_.size(); others > 1 && !parked_.empty(); --others)

@@ -63,9 +63,9 @@ public:
   /// On a worker's thread: the next job, whenever it comes.
   caf::resumable* pop(parking_place& place);
 
-  /// From here on an idle worker does `work`. False if another work has the workers
-  /// already. From any thread.
-  bool lend(idle_work& work);
+  /// From here on an idle worker does `work`, if it is the first: others wait until
+  /// those before them are taken back. From any thread.
+  void lend(idle_work& work);
 
   /// Nobody does `work` any more when this returns. Not from within it.
   void take_back(idle_work& work);
@@ -90,9 +90,9 @@ private:
   std::mutex mutex_;
   std::deque<caf::resumable*> jobs_;   // guarded by mutex_, like what follows
   std::vector<parking_place*> parked_; // the last one parked last
-  idle_work* work_ = nullptr;
-  /// A worker does the idle work.
-  bool at_work_ = false;
+  std::vector<idle_work*> works_;
+  /// What a worker does now.
+  idle_work* at_work_ = nullptr;
   /// It is in `await`, and nobody has interrupted it.
   bool awaiting_ = false;
   std::condition_variable left_work_;

@@ -82,12 +82,15 @@ public:
   void on_sockets_ready(std::function<void()> what) { on_ready_ = std::move(what); }
 
   /// From here on the loop's thread waits for the sockets; to be called on that thread,
-  /// or before it runs.
-  void watch_sockets() {
+  /// or before it runs. False if the kernel refuses.
+  bool watch_sockets() {
     if (arrival_.is_open())
-      return;
-    arrival_.assign(sockets_.descriptor());
-    await_sockets();
+      return true;
+    boost::system::error_code refused;
+    arrival_.assign(sockets_.descriptor(), refused);
+    if (!refused)
+      await_sockets();
+    return !refused;
   }
 
   /// From here on it does not: somebody else waits for them.

@@ -47,8 +47,10 @@ socket_set::~socket_set() {
 
 socket_set::key socket_set::add(int fd, socket_watcher& who) {
   if (free_.empty()) {
-    free_.push_back(static_cast<uint32_t>(entries_.size()));
+    // So that `remove` allocates nothing.
+    free_.reserve(entries_.size() + 1);
     entries_.emplace_back();
+    free_.push_back(static_cast<uint32_t>(entries_.size() - 1));
   }
   auto at = free_.back();
   auto& fresh = entries_[at];
@@ -70,7 +72,6 @@ void socket_set::remove(key which) noexcept {
   auto next = it->generation + 1;
   *it = entry{};
   it->generation = std::max(next, 1u);
-  // Its capacity suffices: it was in there before.
   free_.push_back(static_cast<uint32_t>(which));
 }
 
@@ -106,9 +107,10 @@ socket_set::readiness socket_set::wait_for(int milliseconds) noexcept {
   auto& found = result.found_;
   auto count = epoll_wait(epoll_, found.data(), static_cast<int>(found.size()), milliseconds);
   auto end = found.begin() + std::max(count, 0); // a signal may have come
-  end = std::remove_if(found.begin(), end,
-                       [](const epoll_event& x) { return x.data.u64 == interrupt_key; });
-  result.count_ = static_cast<size_t>(end - found.begin());
+  auto sockets_end = std::remove_if(
+      found.begin(), end, [](const epoll_event& x) { return x.data.u64 == interrupt_key; });
+  result.count_ = static_cast<size_t>(sockets_end - found.begin());
+  result.interrupted_ = sockets_end != end;
   return result;
 }
 

@@ -39,11 +39,15 @@ public:
   public:
     std::span<const epoll_event> events() const noexcept { return {found_.data(), count_}; }
 
+    /// Whether there was an interrupt, too.
+    bool interrupted() const noexcept { return interrupted_; }
+
   private:
     friend socket_set;
 
     std::array<epoll_event, 64> found_;
     size_t count_ = 0;
+    bool interrupted_ = false;
   };
 
   /// Throws std::system_error if the process has no file descriptors left.

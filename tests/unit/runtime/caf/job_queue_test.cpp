@@ -110,7 +110,7 @@ TEST_CASE_METHOD(fixture, "each job wakes one worker, the one that slept last fi
 TEST_CASE_METHOD(fixture, "a worker that was woken for nothing sleeps again") {
   auto taken = sleeping_worker();
   // when what it was woken for is gone before it is there, or right after
-  REQUIRE(queue.lend(work));
+  queue.lend(work);
   queue.take_back(work);
   REQUIRE(eventually([this] { return queue.sleeping() == 1; }));
   queue.push(&jobs[0]);
@@ -120,7 +120,7 @@ TEST_CASE_METHOD(fixture, "a worker that was woken for nothing sleeps again") {
 // -- idle work ---------------------------------------------------------------------
 
 TEST_CASE_METHOD(fixture, "one idle worker does the idle work, the others sleep") {
-  REQUIRE(queue.lend(work));
+  queue.lend(work);
   auto first = waiting_worker();
   auto second = sleeping_worker();
   CHECK(work.awaits == 1);
@@ -132,14 +132,14 @@ TEST_CASE_METHOD(fixture, "one idle worker does the idle work, the others sleep"
 
 TEST_CASE_METHOD(fixture, "a worker that sleeps when work is lent goes to it") {
   auto taken = sleeping_worker();
-  REQUIRE(queue.lend(work));
+  queue.lend(work);
   CHECK(eventually([this] { return work.awaits == 1; }));
   queue.push(&jobs[0]);
   taken.get();
 }
 
 TEST_CASE_METHOD(fixture, "a job interrupts the idle work once if nobody sleeps") {
-  REQUIRE(queue.lend(work));
+  queue.lend(work);
   auto taken = waiting_worker();
   queue.push(&jobs[0]);
   queue.push(&jobs[1]);
@@ -149,7 +149,7 @@ TEST_CASE_METHOD(fixture, "a job interrupts the idle work once if nobody sleeps"
 }
 
 TEST_CASE_METHOD(fixture, "what the idle work queues is done by its own worker") {
-  REQUIRE(queue.lend(work));
+  queue.lend(work);
   auto taken = waiting_worker();
   auto other = sleeping_worker();
   work.happen([this] { queue.push(&jobs[0]); });
@@ -162,7 +162,7 @@ TEST_CASE_METHOD(fixture, "what the idle work queues is done by its own worker")
 }
 
 TEST_CASE_METHOD(fixture, "if the idle work queues several, others are woken for the rest") {
-  REQUIRE(queue.lend(work));
+  queue.lend(work);
   auto taken = waiting_worker();
   auto other = sleeping_worker();
   work.happen([this] {
@@ -175,7 +175,7 @@ TEST_CASE_METHOD(fixture, "if the idle work queues several, others are woken for
 }
 
 TEST_CASE_METHOD(fixture, "a worker that the idle work has brought nothing returns to it") {
-  REQUIRE(queue.lend(work));
+  queue.lend(work);
   auto taken = waiting_worker();
   work.happen(nullptr);
   CHECK(eventually([this] { return work.awaits == 2; }));
@@ -183,20 +183,48 @@ TEST_CASE_METHOD(fixture, "a worker that the idle work has brought nothing retur
   CHECK(taken.get() == &jobs[0]);
 }
 
-TEST_CASE_METHOD(fixture, "workers are lent to one work at a time") {
-  scripted_work other;
-  REQUIRE(queue.lend(work));
-  CHECK_FALSE(queue.lend(other));
-  queue.take_back(other); // which has none
+TEST_CASE_METHOD(fixture, "workers do the work that was lent to first, and then the next") {
+  scripted_work next;
+  queue.lend(work);
+  queue.lend(next);
+  auto taken = waiting_worker();
+  work.happen(nullptr);
+  CHECK(eventually([this] { return work.awaits == 2; }));
+  CHECK(next.awaits == 0);
+  queue.take_back(work);
+  CHECK(eventually([&next] { return next.awaits == 1; }));
+  queue.push(&jobs[0]);
+  taken.get();
+}
+
+TEST_CASE_METHOD(fixture, "a worker that sleeps goes to the next work") {
+  scripted_work next;
+  queue.lend(work);
+  auto busy = waiting_worker();
+  auto sleeper = sleeping_worker();
+  queue.lend(next);
+  // given that the one who was at the first work is gone with a job of its
+  work.happen([this] { queue.push(&jobs[0]); });
+  busy.get();
+  queue.take_back(work);
+  CHECK(eventually([&next] { return next.awaits == 1; }));
+  queue.push(&jobs[1]);
+  sleeper.get();
+}
+
+TEST_CASE_METHOD(fixture, "a work that was taken back before its turn is never done") {
+  scripted_work next;
+  queue.lend(work);
+  queue.lend(next);
+  queue.take_back(next);
   auto taken = waiting_worker();
   queue.push(&jobs[0]);
   taken.get();
-  queue.take_back(work);
-  CHECK(queue.lend(other));
+  CHECK(next.awaits == 0);
 }
 
 TEST_CASE_METHOD(fixture, "nobody does a work that was taken back") {
-  REQUIRE(queue.lend(work));
+  queue.lend(work);
   auto taken = waiting_worker();
   std::promise<void> begun;
   std::promise<void> may_end;
