@@ -4,12 +4,12 @@
 #include "dbs/actors/client/database_client.hpp"
 #include "dbs/actors/postgres_pool/postgres_pool.hpp"
 #include "dbs/runtime/caf/front.hpp"
+#include "dbs/runtime/caf/program_config.hpp"
 #include "dbs/testing/eventually.hpp"
 #include "dbs/testing/fixture/silent_logger.hpp"
 #include "dbs/testing/servers/private_postgres.hpp"
 
 #include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -20,11 +20,12 @@ namespace dbs::tests {
 
 using namespace std::chrono_literals;
 
-/// The server, the system, the loop and the manager, stopped in the right order.
+/// The server, the system, the loop and the manager, as dbsd has them, stopped in the
+/// right order.
 class pool_fixture {
 public:
   explicit pool_fixture(testing::private_postgres_options server_options = {})
-      : server(std::move(server_options)), system(config), loop(system, "test") {
+      : server(std::move(server_options)), system(config), loop(system, "test", event_loop::drive::lent) {
     settings.target.hosts = {{"127.0.0.1", server.port()}};
     settings.target.user = server.options().superuser;
     settings.target.password = secret{server.options().password};
@@ -98,7 +99,7 @@ public:
 
   testing::private_postgres server;
   database_settings settings;
-  caf::actor_system_config config;
+  program_config config;
   caf::actor_system system;
   event_loop loop;
   postgres_pool_state::actor_type pool;
