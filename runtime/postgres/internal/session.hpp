@@ -123,7 +123,10 @@ private:
   void send_plain(const pg_statement& statement);
   /// Why a statement cannot be sent; empty if it can.
   static caf::error check(const pg_statement& statement);
-  /// Whether a statement that is not in the cache is to be prepared.
+  /// Whether a statement that is not in the cache is to be prepared, if no transaction is
+  /// open.
+  bool may_prepare(const pg_statement& statement) const;
+  /// The same for where the session stands.
   bool worth_preparing(const pg_statement& statement) const;
   bool being_prepared(std::string_view sql) const;
   /// The functions that add to a pipeline are false if libpq has refused.

@@ -17,7 +17,7 @@ void session::share(const pg_statement& statement) {
   std::string name;
   if (auto* entry = statement.prepare ? cache_.find(statement.sql) : nullptr) {
     name = entry->name;
-  } else if (worth_preparing(statement) && !being_prepared(statement.sql)) {
+  } else if (may_prepare(statement) && !being_prepared(statement.sql)) {
     ok = ok && add_discards() && add_prepare(statement, 0);
     if (ok)
       name = preparing_.back().name;

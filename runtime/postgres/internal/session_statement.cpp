@@ -110,9 +110,13 @@ caf::error session::check(const pg_statement& statement) {
   return {};
 }
 
+bool session::may_prepare(const pg_statement& statement) const {
+  return statement.prepare && cache_.enabled() && statement.sql.size() <= max_prepared_sql;
+}
+
 bool session::worth_preparing(const pg_statement& statement) const {
   auto in_transaction = PQtransactionStatus(conn_.get()) != PQTRANS_IDLE;
-  return statement.prepare && cache_.enabled() && statement.sql.size() <= max_prepared_sql &&
+  return may_prepare(statement) &&
          !(in_transaction && cache_.doomed() >= max_doomed_in_transaction);
 }
 

@@ -94,6 +94,21 @@ TEST_CASE("evicted statements are deallocated while others share the connection"
   CHECK(std::stoi(s.prepared()) <= 5);
 }
 
+TEST_CASE("statements are prepared anew however long others share the connection") {
+  scene s;
+  auto text = [](int i) { return "select pg_sleep(0.001), " + std::to_string(i); };
+  for (int i = 0; i < 60; ++i)
+    s.share(text(i));
+  s.answers(60);
+  s.share("select pg_sleep(0.05)");
+  s.loop.call([&s] { s.conn->forget_statements(); });
+  for (int i = 0; i < 20; ++i)
+    s.share(text(i));
+  s.answers(21);
+  // And the one that was being prepared, which goes with the next new one.
+  CHECK(s.prepared() == "21");
+}
+
 TEST_CASE("when a session ends, what shares it is in doubt, but for what was answered") {
   scene s;
   s.share("select 1");
