@@ -24,6 +24,10 @@ constexpr size_t messages_per_turn = 64;
 
 thread_local event_loop* loop_of_this_thread = nullptr;
 
+/// How often a worker serves what is ready before it runs the callers. While those run
+/// servers that have answered have nothing to do.
+constexpr int rounds_per_turn = 4;
+
 /// How often the loop's thread looks after the worker that watches its sockets. They
 /// wait twice as long at most while that is away.
 constexpr std::chrono::milliseconds look_interval{1};
@@ -198,7 +202,13 @@ void event_loop::serve(bool interrupted) noexcept {
   if (interrupted && !ready_sockets_.interrupted()) // it came after the sockets
     io_.sockets().clear_interrupt();
   if (!ready_sockets_.events().empty())
-    run_turn(io_.take_turn(), [this] { io_.sockets().serve(ready_sockets_); });
+    run_turn(io_.take_turn(), [this] {
+      auto round = 0;
+      do {
+        io_.sockets().serve(ready_sockets_);
+        ready_sockets_ = io_.sockets().poll();
+      } while (!ready_sockets_.events().empty() && ++round < rounds_per_turn);
+    });
   if (thread_sleeps_)
     boost::asio::post(io_, [] {}); // it looks after the sockets from here on
 }

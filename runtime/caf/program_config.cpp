@@ -15,9 +15,10 @@ program_config::program_config() {
   module_factories.emplace_back([](caf::actor_system& system) -> caf::actor_system::module* {
     return new caf::scheduler::coordinator<shared_queue_policy>(system);
   });
-  // The loop of PostgreSQL's sockets keeps a core busy. More workers than there are
-  // other cores take turns with it: half the throughput on two cores.
-  set("caf.scheduler.max-threads", std::max(2u, std::thread::hardware_concurrency()) - 1);
+  // CAF's own default is at least four. No core need be left to the loop of PostgreSQL's
+  // sockets, which idle workers serve; with a single worker, who computes keeps all
+  // other callers waiting.
+  set("caf.scheduler.max-threads", std::max(2u, std::thread::hardware_concurrency()));
 }
 
 } // namespace dbs

@@ -7,7 +7,7 @@
 namespace dbs {
 
 /// What dbsd gives its actor system, and the benchmarks theirs: a scheduler with
-/// `shared_queue_policy`, and one worker less than there are cores.
+/// `shared_queue_policy`, and a worker for each core, but two at least.
 class program_config : public caf::actor_system_config {
 public:
   program_config();

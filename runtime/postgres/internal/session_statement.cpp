@@ -230,7 +230,11 @@ void session::on_readable() {
   auto self = shared_from_this();
   env_.enter([this] {
     // It also writes what is left to write: no deadlock if both sides are full.
-    if (PQconsumeInput(conn_.get()) != 1)
+    auto* conn = conn_.get();
+    // OpenSSL may keep the rest of a record of up to 16 KiB, for which no socket gets
+    // readable again. libpq reads 8 KiB at least, so twice is enough.
+    if (PQconsumeInput(conn) != 1 ||
+        (PQsslInUse(conn) != 0 && PQisBusy(conn) != 0 && PQconsumeInput(conn) != 1))
       break_off();
     proceed();
   });

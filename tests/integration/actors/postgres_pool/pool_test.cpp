@@ -287,3 +287,30 @@ TEST_CASE_METHOD(pool_fixture,
   CHECK(holders->front().statement == "select '***'");
   CHECK(holders->front().age >= 50ms);
 }
+
+namespace {
+
+struct encrypted_fixture : pool_fixture {
+  encrypted_fixture() : pool_fixture(with_tls()) {
+    settings.min_idle = settings.pool_size;
+    settings.target.parameters = {{"sslmode", "verify-full"},
+                                  {"sslrootcert", server.certificates().authority}};
+  }
+
+  static testing::private_postgres_options with_tls() {
+    testing::private_postgres_options result;
+    result.tls = testing::tls_mode::required;
+    return result;
+  }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(encrypted_fixture,
+                 "all of a pool's sessions are encrypted where TLS is asked for") {
+  start();
+  CHECK(testing::eventually(
+      [this] { return server_connections() == static_cast<int>(settings.pool_size); }));
+  CHECK(value<bool>("select bool_and(ssl) from pg_stat_ssl join pg_stat_activity using (pid) "
+                    "where application_name = 'dbs'"));
+}
