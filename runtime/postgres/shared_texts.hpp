@@ -6,6 +6,7 @@
 #include <caf/timespan.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>

@@ -132,6 +132,7 @@ TEST_CASE_METHOD(pool_fixture, "tagged queries on shared connections have their 
   settings.pool_size = 4;
   settings.shared_connections = 3;
   settings.statement_cache = 16;
+  settings.acquire_timeout = 60s; // the machine may stand still
   settings.max_waiting = 1000;
   start();
   REQUIRE(database().execute("create table ledger (tag int)"));

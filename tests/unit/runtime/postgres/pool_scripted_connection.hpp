@@ -81,7 +81,8 @@ public:
   }
 
   transaction_status status() const override {
-    return running || transfer ? transaction_status::active : session;
+    auto busy = open && (running || transfer);
+    return busy ? transaction_status::active : session;
   }
 
   bool dirty() const override { return is_dirty; }
@@ -168,11 +169,10 @@ public:
     demand(std::exchange(open, false), "kill twice");
     take();
     session = transaction_status::unknown;
-    auto& observer = observer_;
     auto alive = alive_;
-    observer.on_result(*this, std::move(reason));
+    observer_.on_result(*this, std::move(reason));
     if (*alive)
-      observer.on_lost(*this, fail(errc::connection_lost, "server closed the connection"));
+      lose(fail(errc::in_doubt, "the answer is missing"));
   }
 
   void settle_cancel() {
@@ -184,17 +184,8 @@ public:
   void kill(bool statement_was_sent = true) {
     demand(open, "kill twice");
     open = false;
-    auto lost = fail(errc::connection_lost, "server closed the connection");
     session = transaction_status::unknown;
-    auto& observer = observer_;
-    auto alive = alive_;
-    while (*alive && running) {
-      take();
-      observer.on_result(*this,
-                         statement_was_sent ? fail(errc::in_doubt, "the answer is missing") : lost);
-    }
-    if (*alive)
-      observer.on_lost(*this, lost);
+    lose(statement_was_sent ? fail(errc::in_doubt, "the answer is missing") : lost());
   }
 
   static void demand(bool holds, const char* what) {
@@ -229,6 +220,20 @@ private:
     transfer = false;
     send(std::move(what));
     transfer = true;
+  }
+
+  static caf::error lost() { return fail(errc::connection_lost, "server closed the connection"); }
+
+  /// Answers what is owed, and reports the loss, as long as the connection lives.
+  void lose(const caf::error& reason) {
+    auto& observer = observer_;
+    auto alive = alive_;
+    while (*alive && running) {
+      take();
+      observer.on_result(*this, reason);
+    }
+    if (*alive)
+      observer.on_lost(*this, lost());
   }
 
   static caf::expected<pg_result> tagged(std::string_view tag) {
