@@ -73,43 +73,45 @@ caf::expected<redis_target> parse_redis_url(std::string_view text) {
   if (url->scheme != "redis" && url->scheme != "rediss")
     return bad_url("the scheme must be redis, or rediss for TLS");
   places found;
+  internal::url_problems problems;
   if (url->user_info) {
     auto info = internal::parse_user_info(*url->user_info);
-    if (!info)
-      return info.error();
-    if (!info->user.empty())
-      found.user = std::move(info->user);
-    found.password = std::move(info->password);
+    if (problems.accept(info)) {
+      if (!info->user.empty())
+        found.user = std::move(info->user);
+      found.password = std::move(info->password);
+    }
   }
   if (!url->path.empty()) {
     found.db = internal::percent_decode(url->path);
     if (!found.db)
-      return bad_url("the database number has a broken %XX escape");
+      problems.add(bad_url("the database number has a broken %XX escape"));
   }
   auto arguments = internal::parse_query(url->query, true);
-  if (!arguments)
-    return arguments.error();
+  if (!problems.accept(arguments))
+    return problems.error(); // what is missing elsewhere may stand there
   for (size_t i = 0; i < arguments->size(); ++i) {
     auto& [key, value] = (*arguments)[i];
-    if (auto problem = take_argument(found, key, value, internal::argument_name(key, i)))
-      return problem;
+    problems.add(take_argument(found, key, value, internal::argument_name(key, i)));
   }
   redis_target result;
   result.tls = url->scheme == "rediss";
   result.user = found.user.value_or("");
   result.password = secret{found.password.value_or("")};
   if (!result.user.empty() && result.password.empty())
-    return bad_url("there is a user without a password; a password alone is written :password@");
+    problems.add(
+        bad_url("there is a user without a password; a password alone is written :password@"));
   if (found.db) {
     auto db = internal::parse_decimal(*found.db, 0, max_db);
     if (!db)
-      return bad_url("the database must be a number, 0 or more");
-    result.db = *db;
+      problems.add(bad_url("the database must be a number, 0 or more"));
+    result.db = db.value_or(0);
   }
   auto address = parse_address(url->hosts);
-  if (!address)
-    return address.error();
-  result.address = std::move(*address);
+  if (problems.accept(address))
+    result.address = std::move(*address);
+  if (auto problem = problems.error())
+    return problem;
   return result;
 }
 

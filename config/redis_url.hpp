@@ -26,8 +26,8 @@
 namespace dbs {
 
 /// Reads a URL of the grammar above, of at most `max_url_bytes` (database_url.hpp).
-/// The error is `errc::invalid_argument`, whose sentence quotes nothing of the URL
-/// but the names of arguments. Any thread.
+/// The error is `errc::invalid_argument`, whose sentence says all that is wrong and
+/// quotes nothing of the URL but the names of arguments. Any thread.
 caf::expected<redis_target> parse_redis_url(std::string_view text);
 
 } // namespace dbs

@@ -80,3 +80,12 @@ TEST_CASE("redis_url_parse: a malformed or contradictory URL is refused with the
     CHECK(detail(target.error()).what.find(because) != std::string::npos);
   }
 }
+
+TEST_CASE("redis_url_parse: all that is wrong is said at once") {
+  auto said = parsed("redis://user@h1,h2:0/x?timeout=1&db=2");
+  INFO(said);
+  for (auto* because :
+       {"a user without a password", "the host must be one name", "the database must be a number",
+        "argument 'timeout' is unknown", "'db' is given twice"})
+    CHECK(said.find(because) != std::string::npos);
+}
