@@ -37,7 +37,7 @@ constexpr int64_t days_of_era = 146'097;
 constexpr int64_t epoch_in_eras = 719'468;
 
 constexpr int64_t floor_div(int64_t x, int64_t y) {
-  return x >= 0 ? x / y : -((y - 1 - x) / y);
+  return x >= 0 ? x / y : (x + 1) / y - 1;
 }
 
 /// Days since 1970.

@@ -25,7 +25,8 @@ using namespace std::chrono_literals;
 class pool_fixture {
 public:
   explicit pool_fixture(testing::private_postgres_options server_options = {})
-      : server(std::move(server_options)), system(config), loop(system, "test", event_loop::drive::lent) {
+      : server(std::move(server_options)), system(config),
+        loop(system, "test", event_loop::drive::lent) {
     settings.target.hosts = {{"127.0.0.1", server.port()}};
     settings.target.user = server.options().superuser;
     settings.target.password = secret{server.options().password};
