@@ -31,12 +31,12 @@ socket_set::socket_set() : epoll_(epoll_create1(EPOLL_CLOEXEC)) {
   interrupt_ = epoll_ < 0 ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   auto event = interest(EPOLLIN, interrupt_key);
   if (interrupt_ < 0 || epoll_ctl(epoll_, EPOLL_CTL_ADD, interrupt_, &event) != 0) {
-    std::system_error problem{errno, std::generic_category(), "an event loop's set of sockets"};
+    auto reason = errno;
     if (interrupt_ >= 0)
       ::close(interrupt_);
     if (epoll_ >= 0)
       ::close(epoll_);
-    throw problem;
+    throw std::system_error{reason, std::generic_category(), "an event loop's set of sockets"};
   }
 }
 

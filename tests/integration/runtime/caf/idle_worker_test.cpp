@@ -30,21 +30,30 @@ namespace {
 
 constexpr auto patience = 30s;
 
+/// Runs `body` on the loop's own thread, in its turn, and waits for it.
+template <class F>
+void on_loop(event_loop& loop, F body) {
+  std::promise<void> done;
+  loop.io().post([&] {
+    body();
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
 /// Notes, for each byte that comes, the thread that serves it.
 class noting_socket final : public socket_watcher {
 public:
   explicit noting_socket(event_loop& loop) : loop_(loop) {
     REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends_.data()) == 0);
-    auto turn = loop_.io().take_turn();
-    key_ = sockets().add(ends_[0], *this);
-    sockets().await_readable(key_);
+    on_loop(loop_, [this] {
+      key_ = sockets().add(ends_[0], *this);
+      sockets().await_readable(key_);
+    });
   }
 
   ~noting_socket() {
-    {
-      auto turn = loop_.io().take_turn();
-      sockets().remove(key_);
-    }
+    on_loop(loop_, [this] { sockets().remove(key_); });
     for (auto end : ends_)
       ::close(end);
   }
@@ -54,15 +63,14 @@ public:
 
   /// The thread that serves a byte that is sent now.
   std::thread::id server() {
-    std::promise<std::thread::id> served;
+    std::promise<service> served;
     auto result = served.get_future();
-    {
-      auto turn = loop_.io().take_turn();
-      served_ = std::move(served);
-    }
+    on_loop(loop_, [this, &served] { served_ = std::move(served); });
     REQUIRE(::write(ends_[1], "x", 1) == 1);
     REQUIRE(result.wait_for(patience) == std::future_status::ready);
-    return result.get();
+    auto [thread, as_loop] = result.get();
+    CHECK(as_loop);
+    return thread;
   }
 
   void on_readable() override {
@@ -71,20 +79,24 @@ public:
       // more
     }
     sockets().await_readable(key_);
-    CHECK(loop_.running_in_this_thread());
     if (auto served = std::exchange(served_, std::nullopt))
-      served->set_value(std::this_thread::get_id());
+      served->set_value({std::this_thread::get_id(), loop_.running_in_this_thread()});
   }
 
   void on_writable() override {}
 
 private:
+  struct service {
+    std::thread::id thread;
+    bool as_loop;
+  };
+
   socket_set& sockets() { return loop_.io().sockets(); }
 
   event_loop& loop_;
   std::array<int, 2> ends_{-1, -1};
   socket_set::key key_ = 0;
-  std::optional<std::promise<std::thread::id>> served_;
+  std::optional<std::promise<service>> served_;
 };
 
 /// Runs `body` on the only worker of `system` and returns its thread.
@@ -134,12 +146,10 @@ struct scene {
   explicit scene(event_loop::drive drive = event_loop::drive::lent)
       : system(with_one_worker(config)), loop(system, "probe", drive) {
     worker = on_worker(system, [] {}).get();
-    std::promise<std::thread::id> on_loop;
-    loop.io().post([&] {
+    on_loop(loop, [this] {
       loops_tid = ::gettid();
-      on_loop.set_value(std::this_thread::get_id());
+      loops_own = std::this_thread::get_id();
     });
-    loops_own = on_loop.get_future().get();
   }
 
   static program_config& with_one_worker(program_config& what) {

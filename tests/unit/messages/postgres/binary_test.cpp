@@ -22,7 +22,6 @@ using namespace dbs;
 using namespace std::chrono;
 using namespace std::string_literals;
 using dbs::test::holds;
-using dbs::test::received;
 using dbs::test::received_binary;
 
 namespace {
