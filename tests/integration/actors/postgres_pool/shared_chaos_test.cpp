@@ -1,6 +1,6 @@
 // Tagged queries on shared connections under errors, deadlines, cancels and kills.
 //
-// The suite runs 100,000. A million take some minutes:
+// The suite runs 100,000. A million take a minute or two:
 //
 //   SHARED_QUERIES=1000000 build/release/bin/dbs_integration_tests "tagged queries*"
 #include "integration/actors/postgres_pool/pool_fixture.hpp"

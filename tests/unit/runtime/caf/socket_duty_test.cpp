@@ -63,7 +63,7 @@ TEST_CASE("it sleeps when a worker waits for long, and is called when that leave
   CHECK(duty.next() == task::watch);
 }
 
-TEST_CASE("it does not sleep on while the worker that waits is another visit") {
+TEST_CASE("once it is awake again nobody needs to call it") {
   socket_duty duty;
   duty.come();
   looks_until_sleep(duty);
