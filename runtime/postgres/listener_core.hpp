@@ -31,8 +31,9 @@ struct listener_limits {
   /// Channels that somebody listens to, and pairs of channel and sink.
   size_t channels = 1000;
   size_t subscriptions = 10'000;
-  /// Events that a sink may owe the answer to.
-  size_t window = 64;
+  /// Events that a sink may owe the answer to. A burst comes in one piece: this is also
+  /// how long one may be.
+  size_t window = 256;
   /// A connection that has said nothing for this time is asked whether it lives.
   caf::timespan heartbeat = std::chrono::seconds{15};
   /// How long the server may take for LISTEN, or the answer to a heartbeat.
