@@ -2,6 +2,7 @@
 
 #include "dbs/actors/health/health.hpp"
 #include "dbs/actors/http/http.hpp"
+#include "dbs/actors/postgres_listener/postgres_listener.hpp"
 #include "dbs/actors/postgres_pool/postgres_pool.hpp"
 #include "dbs/actors/redis/redis.hpp"
 #include "dbs/actors/supervisor/supervisor.hpp"
@@ -53,6 +54,7 @@ struct database_services::impl {
   }
 
   child_spec pool_spec();
+  child_spec listener_spec();
   child_spec redis_spec();
   child_spec health_spec();
   child_spec http_spec();
@@ -65,6 +67,9 @@ struct database_services::impl {
       std::make_shared<std::atomic<uint16_t>>(uint16_t{0});
   std::shared_ptr<std::atomic<bool>> all_were_ready = std::make_shared<std::atomic<bool>>(false);
   std::map<std::string, caf::strong_actor_ptr> fronts;
+  /// Who listens to what: touched by the listener, and when all loops have stopped.
+  std::shared_ptr<listener_subscriptions> subscriptions =
+      std::make_shared<listener_subscriptions>();
   /// PostgreSQL's traffic has a loop to itself.
   event_loop sockets;
   /// Everybody else, the supervisor among them.
@@ -87,6 +92,22 @@ child_spec database_services::impl::pool_spec() {
   return spec;
 }
 
+child_spec database_services::impl::listener_spec() {
+  child_spec spec;
+  spec.id = "postgres_listener";
+  spec.front = front_of(spec.id);
+  spec.spawn = [this]() -> manager_control_actor {
+    return spawn_postgres_listener(sockets, {"postgres_listener",
+                                             options.configuration.values.database,
+                                             metrics,
+                                             log,
+                                             {},
+                                             subscriptions,
+                                             {}});
+  };
+  return spec;
+}
+
 child_spec database_services::impl::redis_spec() {
   child_spec spec;
   spec.id = "redis";
@@ -100,7 +121,7 @@ child_spec database_services::impl::redis_spec() {
 child_spec database_services::impl::health_spec() {
   child_spec spec;
   spec.id = "health";
-  spec.dependencies = {"postgres_pool", "redis"};
+  spec.dependencies = {"postgres_pool", "postgres_listener", "redis"};
   spec.front = front_of(spec.id);
   spec.spawn = [this]() -> manager_control_actor {
     // Redis has a fallback, so its absence only degrades.
@@ -126,7 +147,7 @@ child_spec database_services::impl::http_spec() {
 }
 
 caf::error database_services::impl::start() {
-  std::vector<child_spec> children{pool_spec(), redis_spec(), health_spec()};
+  std::vector<child_spec> children{pool_spec(), listener_spec(), redis_spec(), health_spec()};
   if (options.serve_http)
     children.push_back(http_spec());
   auto sorted = supervisor_state::start_order(std::move(children));
@@ -157,6 +178,7 @@ void database_services::impl::stop() {
   }
   sockets.stop();
   control.stop();
+  subscriptions->clear(); // lets go of the sinks
   log->flush();
 }
 
@@ -164,6 +186,11 @@ void database_services::impl::stop() {
 
 database_client database_services::database() const {
   return database_client{caf::actor_cast<postgres_pool_actor>(impl_->fronts.at("postgres_pool"))};
+}
+
+listener_client database_services::listener() const {
+  return listener_client{
+      caf::actor_cast<postgres_listener_actor>(impl_->fronts.at("postgres_listener"))};
 }
 
 health_client database_services::health() const {

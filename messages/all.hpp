@@ -9,6 +9,7 @@
 #include "dbs/messages/health/health.hpp"
 #include "dbs/messages/manager/control.hpp"
 #include "dbs/messages/manager/supervisor.hpp"
+#include "dbs/messages/postgres/listener.hpp"
 #include "dbs/messages/postgres/params.hpp"
 #include "dbs/messages/postgres/pool.hpp"
 #include "dbs/messages/postgres/result.hpp"

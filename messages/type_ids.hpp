@@ -32,6 +32,7 @@ struct health_report;
 struct pg_batch;
 struct pg_checkout;
 struct pg_chunk;
+struct pg_event;
 struct pg_holder;
 struct pg_lease;
 struct pg_lease_statement;
@@ -45,6 +46,7 @@ struct stats_report;
 struct pool_stats;
 struct latency_summary;
 
+enum class pg_event_kind : uint8_t;
 enum class pg_savepoint_action : uint8_t;
 enum class pg_transfer_action : uint8_t;
 
@@ -121,5 +123,11 @@ CAF_ADD_TYPE_ID(dbs, (dbs::pg_transfer))
 CAF_ADD_TYPE_ID(dbs, (dbs::pg_transfer_action))
 CAF_ADD_TYPE_ID(dbs, (dbs::pg_chunk))
 CAF_ADD_ATOM(dbs, dbs, transfer_atom)
+
+// -- the PostgreSQL listener -----------------------------------------------------
+CAF_ADD_TYPE_ID(dbs, (dbs::pg_event))
+CAF_ADD_TYPE_ID(dbs, (dbs::pg_event_kind))
+CAF_ADD_ATOM(dbs, dbs, listen_atom)
+CAF_ADD_ATOM(dbs, dbs, unlisten_atom)
 
 CAF_END_TYPE_ID_BLOCK(dbs)

@@ -35,7 +35,7 @@ void give(reply<T> answer, caf::expected<T> what) {
 postgres_pool_state::postgres_pool_state(loop_actor<actor_type>* self,
                                          postgres_pool_options options)
     : self_(self), options_(std::move(options)), metrics_(options_.metrics, options_.id),
-      resolver_(make_system_resolver(self->io(), lookups_)), owners_(self, [this](owner_id owner) {
+      environment_(self), owners_(self, [this](owner_id owner) {
         owner_names_.erase(owner);
         core_->owner_down(owner);
       }) {
@@ -56,7 +56,7 @@ postgres_pool_state::actor_type::behavior_type postgres_pool_state::make_behavio
   core_ = std::make_unique<postgres::pool_core>(
       options_.settings, options,
       [this](postgres::connection_observer& observer) {
-        return options_.make_connection(*this, observer);
+        return options_.make_connection(environment_, observer);
       },
       self_->timers(), static_cast<postgres::pool_client&>(*this),
       static_cast<postgres::pool_listener&>(*this));
@@ -347,14 +347,6 @@ void postgres_pool_state::record_query(caf::timespan duration) {
 
 void postgres_pool_state::record_hold(caf::timespan duration) {
   metrics_.hold().record(duration);
-}
-
-// -- the loop ----------------------------------------------------------------------
-
-void postgres_pool_state::do_enter(void (*body)(void*), void* context) {
-  // Keeps the actor alive while the completion runs, which may make it quit.
-  caf::strong_actor_ptr guard{self_->ctrl()};
-  self_->enter([body, context] { body(context); });
 }
 
 postgres_pool_state::actor_type spawn_postgres_pool(event_loop& loop,

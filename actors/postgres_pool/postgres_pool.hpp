@@ -3,18 +3,16 @@
 #pragma once
 
 #include "dbs/actors/postgres_pool/pool_metrics.hpp"
-#include "dbs/actors/postgres_pool/reply_slab.hpp"
 #include "dbs/config/settings.hpp"
 #include "dbs/messages/manager/control.hpp"
 #include "dbs/messages/postgres/pool.hpp"
 #include "dbs/runtime/caf/loop_actor.hpp"
 #include "dbs/runtime/caf/owner_watch.hpp"
+#include "dbs/runtime/caf/reply_slab.hpp"
 #include "dbs/runtime/caf/startup.hpp"
-#include "dbs/runtime/io/blocking_pool.hpp"
-#include "dbs/runtime/io/resolver.hpp"
 #include "dbs/runtime/observe/log.hpp"
 #include "dbs/runtime/observe/metrics.hpp"
-#include "dbs/runtime/postgres/connection_environment.hpp"
+#include "dbs/runtime/postgres/actor_environment.hpp"
 #include "dbs/runtime/postgres/pool_core.hpp"
 
 #include <memory>
@@ -43,9 +41,7 @@ struct postgres_pool_options {
 ///
 /// Probes the server with a statement of its own in every second in which no statement
 /// has succeeded, so that a server that hangs is noticed when nobody asks for anything.
-class postgres_pool_state : private postgres::pool_client,
-                            private postgres::pool_listener,
-                            private postgres::connection_environment {
+class postgres_pool_state : private postgres::pool_client, private postgres::pool_listener {
 public:
   using actor_type = postgres_pool_actor::extend_with<manager_control_actor>;
   static inline const char* name = "dbs.postgres_pool";
@@ -99,23 +95,13 @@ private:
   void record_query(caf::timespan duration) override;
   void record_hold(caf::timespan duration) override;
 
-  // -- what connections need --------------------------------------------------------
-
-  loop_context& io() override { return self_->io(); }
-  timer_queue& timers() override { return self_->timers(); }
-  resolver& names() override { return *resolver_; }
-  blocking_pool& cancels() override { return cancels_; }
-  void do_enter(void (*body)(void*), void* context) override;
-
   /// The token of the probe, which nobody waits for.
   static constexpr request_token probe_token = ~request_token{0};
 
   loop_actor<actor_type>* self_;
   postgres_pool_options options_;
   internal::pool_metrics metrics_;
-  blocking_pool lookups_{2, 64};
-  blocking_pool cancels_{4, 256};
-  std::unique_ptr<resolver> resolver_;
+  postgres::actor_environment<loop_actor<actor_type>> environment_;
 
   internal::reply_slab<pg_result> results_;
   internal::reply_slab<std::vector<pg_result>> batches_;

@@ -6,6 +6,10 @@
 
 namespace dbs::postgres {
 
+void connection_observer::on_notification(connection&, std::string_view, std::string_view, int) {
+  // nobody listens on the pool's connections
+}
+
 bool is_stale_plan(const caf::error& err) {
   if (err != errc::query_failed)
     return false;

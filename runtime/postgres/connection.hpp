@@ -48,6 +48,12 @@ public:
   /// or after the `on_result` of the statement that was cancelled.
   virtual void on_cancel_settled(connection& conn) = 0;
 
+  /// The session has listened to the channel, and somebody has notified it. Comes in the
+  /// order of the server; while a statement runs, right before its `on_result`. The texts
+  /// are valid during the call only.
+  virtual void on_notification(connection& conn, std::string_view channel, std::string_view payload,
+                               int backend_pid);
+
   /// The connection broke or the server closed it. Comes once, after the
   /// `on_result` it owed; afterwards the connection can only be destroyed.
   virtual void on_lost(connection& conn, caf::error reason) = 0;

@@ -1,13 +1,10 @@
 #include "dbs/runtime/postgres/pool_sql.hpp"
 
-#include "dbs/messages/error_detail.hpp"
+#include "dbs/runtime/postgres/identifier.hpp"
 
 namespace dbs::postgres {
 
 namespace {
-
-/// NAMEDATALEN - 1 of a server built with the defaults.
-constexpr size_t max_identifier = 63;
 
 constexpr size_t max_shown_sql = 200;
 
@@ -36,32 +33,18 @@ std::string begin_sql(const pg_transaction& what) {
 }
 
 caf::expected<std::string> savepoint_sql(const pg_savepoint& what) {
-  if (what.name.empty())
-    return fail(errc::invalid_argument, "the name of a savepoint must not be empty");
-  if (what.name.size() > max_identifier)
-    return fail(errc::invalid_argument, "the name of a savepoint must not be longer than 63 bytes",
-                {{"length", static_cast<int64_t>(what.name.size())}});
-  if (what.name.find('\0') != std::string::npos)
-    return fail(errc::invalid_argument, "the name of a savepoint must not contain a zero byte");
-  std::string result;
+  auto name = quote_identifier("the name of a savepoint", what.name);
+  if (!name)
+    return name;
   switch (what.action) {
   case pg_savepoint_action::set:
-    result = "SAVEPOINT \"";
-    break;
+    return "SAVEPOINT " + *name;
   case pg_savepoint_action::rollback_to:
-    result = "ROLLBACK TO SAVEPOINT \"";
-    break;
+    return "ROLLBACK TO SAVEPOINT " + *name;
   case pg_savepoint_action::release:
-    result = "RELEASE SAVEPOINT \"";
-    break;
+    return "RELEASE SAVEPOINT " + *name;
   }
-  for (auto c : what.name) {
-    if (c == '"')
-      result += '"';
-    result += c;
-  }
-  result += '"';
-  return result;
+  return name;
 }
 
 std::string_view shorten_sql(std::string_view sql) {

@@ -179,7 +179,7 @@ private:
   bool end_step();
   void forget_plan();
   void complete();
-  /// Handles what came without being asked for.
+  /// Handles what came without being asked for; the owner hears of notifications.
   void watch_idle();
   static void on_notice(void* self, const PGresult* notice);
 

@@ -256,6 +256,8 @@ void session::proceed() {
   }
   if (!running())
     watch_idle();
+  if (closed_)
+    return;
   if (farewell_)
     lose();
   else if (!waits_for_step())
@@ -435,6 +437,8 @@ void session::complete() {
   // sends the next statement.
   if (!running())
     watch_idle();
+  if (closed_)
+    return;
   if (transfers && result)
     answer_chunk({std::move(*result), std::move(data), true});
   else
@@ -442,10 +446,10 @@ void session::complete() {
 }
 
 void session::watch_idle() {
-  // Parses whatever has arrived, notices among it, and drops notifications: nobody
-  // listens on the pool's connections.
-  while (auto* event = PQnotifies(conn_.get()))
-    PQfreemem(event);
+  // Parses whatever has arrived, notices among it. Once the owner has destroyed the
+  // connection, there is none to ask for more.
+  while (pq_notification event{PQnotifies(conn_.get())})
+    observer_.on_notification(handle_, event->relname, event->extra, event->be_pid);
 }
 
 void session::on_notice(void* self, const PGresult* notice) {

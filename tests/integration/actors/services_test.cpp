@@ -1,6 +1,8 @@
 // The composition root on real servers: start, crash, shutdown, sharing.
 #include "dbs/actors/services.hpp"
 
+#include "integration/actors/postgres_listener/listener_fixture.hpp"
+
 #include "dbs/messages/error_detail.hpp"
 #include "dbs/testing/eventually.hpp"
 #include "dbs/testing/servers/private_postgres.hpp"
@@ -154,7 +156,7 @@ TEST_CASE_METHOD(fixture, "each manager that crashes comes back behind the same 
   auto database = services.database().sync(system);
   auto session = database.checkout();
   REQUIRE(session);
-  for (auto id : {"postgres_pool", "redis", "health", "http"}) {
+  for (auto id : {"postgres_pool", "postgres_listener", "redis", "health", "http"}) {
     INFO(id);
     crash(services, id);
     REQUIRE(testing::eventually([&] {
@@ -170,6 +172,21 @@ TEST_CASE_METHOD(fixture, "each manager that crashes comes back behind the same 
   CHECK(stale.error() == errc::restarted);
   CHECK(services.initialize(30s) == caf::error{});
   REQUIRE(testing::eventually([&] { return overall(services) == health_status::healthy; }));
+}
+
+TEST_CASE_METHOD(fixture, "a listener that crashes goes on, and its sinks hear of a gap") {
+  auto services = create();
+  REQUIRE(services.initialize(30s) == caf::error{});
+  tests::recording_sink sink{system, services.listener().actor()};
+  REQUIRE_FALSE(sink.listen("news"));
+  postgres.psql("notify news, 'before'");
+  REQUIRE(sink.hears({"news: before"}));
+  crash(services, "postgres_listener");
+  REQUIRE(sink.hears({"news: before", "news: gap"}));
+  postgres.psql("notify news, 'after'");
+  CHECK(sink.hears({"news: before", "news: gap", "news: after"}));
+  services.shutdown();
+  CHECK(sink.listen("more") == errc::draining);
 }
 
 TEST_CASE_METHOD(fixture, "a transaction that is open when the services shut down can commit") {

@@ -1,11 +1,17 @@
 // The code in docs/database.md, run against a real server.
 #include "integration/actors/postgres_pool/pool_fixture.hpp"
 
+#include "dbs/actors/client/listener_client.hpp"
+#include "dbs/actors/postgres_listener/postgres_listener.hpp"
 #include "dbs/messages/postgres/copy_text.hpp"
+
+#include <caf/stateful_actor.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <atomic>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -228,4 +234,69 @@ TEST_CASE_METHOD(fixture, "docs/database.md: COPY in") {
   });
   CHECK(loaded == 2);
   CHECK(server.psql("select name from product where cents is null") == "rug\tor mat");
+}
+
+namespace {
+
+/// Keeps the prices of all products, as they are in the database.
+struct price_list {
+  price_list(dbs::pg_event_sink::pointer ptr, dbs::listener_client listener_client,
+             dbs::database_client database, std::atomic<int>& sum)
+      : self(ptr), listener(std::move(listener_client)), db(std::move(database)), total(sum) {}
+
+  dbs::pg_event_sink::behavior_type make_behavior() {
+    // First listen, then read: nothing can happen in between.
+    listener.listen(self, "product").then([this] { read(); }, on_error);
+    // A notification or a gap: in both cases the copy may be old.
+    return {[this](const dbs::pg_event&) { read(); }};
+  }
+
+  void read() {
+    auto take = [this](const dbs::pg_result& rows) {
+      int sum = 0;
+      for (auto row : rows)
+        sum += cents[*row.get<int>("id")] = *row.get<int>("cents");
+      total = sum;
+    };
+    db.execute(self, "select id, cents from product").then(take, on_error);
+  }
+
+  static void on_error(const caf::error& why) { FAIL_CHECK(dbs::describe(why)); }
+
+  dbs::pg_event_sink::pointer self;
+  dbs::listener_client listener;
+  dbs::database_client db;
+  std::map<int, int> cents;
+  std::atomic<int>& total;
+};
+
+} // namespace
+
+TEST_CASE_METHOD(fixture, "docs/database.md: notifications") {
+  std::atomic<int> total{0};
+  auto on_error = [](const caf::error& why) { FAIL_CHECK(dbs::describe(why)); };
+  dbs::postgres_listener_options options;
+  options.settings = settings;
+  options.metrics = std::make_shared<dbs::observe::registry>();
+  options.log = dbs::testing::make_silent_logger();
+  auto listener = dbs::spawn_postgres_listener(loop, std::move(options));
+  auto list = system.spawn<caf::stateful_actor<price_list, dbs::pg_event_sink::impl>>(
+      dbs::listener_client{listener}, client(), std::ref(total));
+  REQUIRE(dbs::testing::eventually([&] { return total == 2500 + 9900; }));
+  auto db = client();
+  in_an_actor([&](caf::event_based_actor* self) {
+    auto reduce = [=](const dbs::pg_session& session) {
+      auto next = [](const dbs::pg_result&) {};
+      session.begin(self).then([] {}, on_error);
+      session.execute(self, "update product set cents = 1900 where id = $1", 1)
+          .then(next, on_error);
+      // heard when, and if, the transaction is committed
+      session.execute(self, "select pg_notify($1, $2)", "product", 1).then(next, on_error);
+      session.commit(self).then([] {}, on_error);
+    };
+    db.checkout(self).then(reduce, on_error);
+  });
+  CHECK(dbs::testing::eventually([&] { return total == 1900 + 9900; }));
+  caf::anon_send_exit(list, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(listener, caf::exit_reason::user_shutdown);
 }

@@ -20,6 +20,7 @@ static_assert(verbs<supervisor_actor> <= max_verbs);
 static_assert(verbs<health_actor> <= max_verbs);
 static_assert(verbs<redis_actor> <= max_verbs);
 static_assert(verbs<postgres_pool_actor> <= max_verbs);
+static_assert(verbs<postgres_listener_actor> <= max_verbs);
 
 /// Whether a verb with `call_context` and `Ts` behind it may be sent to `Handle`; what
 /// `request` asserts (see `tests/rejected`).
@@ -34,6 +35,8 @@ static_assert(accepts<postgres_pool_actor, execute_atom, pg_statement>);
 static_assert(!accepts<postgres_pool_actor, execute_atom, std::string>);
 static_assert(!accepts<postgres_pool_actor, commit_atom, pg_statement>);
 static_assert(!accepts<postgres_pool_actor, drain_atom>);
+static_assert(accepts<postgres_listener_actor, listen_atom, std::string>);
+static_assert(!accepts<postgres_listener_actor, listen_atom>);
 static_assert(!accepts<health_actor, health_atom>);
 
 } // namespace

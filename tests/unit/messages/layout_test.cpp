@@ -200,6 +200,10 @@ std::vector<pinned> table() {
       pin(pg_transfer_action::finish, "05"),
       pin(pg_chunk{{}, blob{"ab"}, true}, "0002616201"),
       pin(transfer_atom_v, ""),
+      pin(pg_event{pg_event_kind::gap, "news", blob{"ab"}, 7}, "01046e65777302616200000007"),
+      pin(pg_event_kind::gap, "01"),
+      pin(listen_atom_v, ""),
+      pin(unlisten_atom_v, ""),
   };
 }
 

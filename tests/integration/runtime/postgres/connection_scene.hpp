@@ -257,8 +257,12 @@ public:
   std::vector<pg_chunk> chunks;
   int settled = 0;
   std::vector<caf::error> losses;
+  /// "channel payload pid".
+  std::vector<std::string> notifications;
   /// Runs in `on_result`, after it was written down.
   std::function<void()> then;
+  /// Runs in `on_notification`.
+  std::function<void()> on_note;
   /// Counts all calls.
   int calls = 0;
 
@@ -295,6 +299,15 @@ public:
   void on_cancel_settled(postgres::connection&) override {
     check();
     ++settled;
+  }
+
+  void on_notification(postgres::connection&, std::string_view channel, std::string_view payload,
+                       int backend_pid) override {
+    check();
+    notifications.push_back(std::string{channel} + " " + std::string{payload} + " " +
+                            std::to_string(backend_pid));
+    if (on_note)
+      on_note();
   }
 
   void on_lost(postgres::connection&, caf::error reason) override {

@@ -41,6 +41,9 @@ public:
     demand(!statements.empty(), "an empty batch");
     send("batch of " + std::to_string(statements.size()) + ": " + statements.front().sql);
     parts = statements.size();
+    batch.clear();
+    for (auto& x : statements)
+      batch.push_back(x.sql);
   }
 
   /// Runs behind what is shared already: only the first one can be answered.
@@ -113,6 +116,12 @@ public:
     demand(running.has_value() && parts > 0, "a part that nobody asked for");
     --parts;
     observer_.on_part(*this, *tagged("SELECT 1"));
+  }
+
+  /// A channel that the session listens to was notified.
+  void notify(std::string_view channel, std::string_view payload) {
+    demand(open, "a notification on a connection that is not open");
+    observer_.on_notification(*this, channel, payload, 77);
   }
 
   /// A step of a transfer succeeds.
@@ -206,6 +215,8 @@ public:
   std::optional<std::string> running;
   /// What was shared behind it.
   std::deque<std::string> behind;
+  /// The statements of the last batch.
+  std::vector<std::string> batch;
   /// Results of the running batch that have not arrived.
   size_t parts = 0;
   /// All statements and commands so far.
