@@ -183,7 +183,7 @@ template <class F>
 void event_loop::run_turn(loop_context::turn mine, F body) noexcept {
   auto* outer = std::exchange(loop_of_this_thread, this);
   wakes_callers_ = true;
-  body();
+  io_.run_in_turn(body);
   wakes_callers_ = false;
   loop_of_this_thread = outer;
   wake_callers(std::move(mine));

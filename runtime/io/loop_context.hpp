@@ -11,6 +11,7 @@
 #include <functional>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 namespace dbs {
 
@@ -74,6 +75,30 @@ public:
     boost::asio::post(*this, in_turn(std::forward<Handler>(handler)));
   }
 
+  /// For who has the turn: what `handler` does is to be done in this turn, too, but not
+  /// before what runs now has ended.
+  template <class Handler>
+  void later(Handler&& handler) {
+    if (in_body_)
+      later_.emplace_back(std::forward<Handler>(handler));
+    else
+      post(std::forward<Handler>(handler));
+  }
+
+  /// For who has the turn: runs `body` and then what it leaves for `later`.
+  template <class F>
+  void run_in_turn(F&& body) {
+    in_body_ = true;
+    body();
+    while (!later_.empty()) {
+      running_.swap(later_);
+      for (auto& handler : running_)
+        handler();
+      running_.clear();
+    }
+    in_body_ = false;
+  }
+
   /// For who has the turn.
   socket_set& sockets() noexcept { return sockets_; }
 
@@ -114,6 +139,10 @@ private:
   const bool lends_;
   std::atomic<int> wanted_{0};
   std::mutex mutex_;
+  // Of the turn's holder:
+  bool in_body_ = false;
+  std::vector<std::function<void()>> later_;
+  std::vector<std::function<void()>> running_;
   socket_set sockets_;
   std::function<void()> on_ready_ = [this] {
     auto mine = take_turn();

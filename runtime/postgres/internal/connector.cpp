@@ -48,7 +48,7 @@ connector::connector(connection_environment& env, const database_settings& setti
 }
 
 void connector::start() {
-  env_.io().post([self = shared_from_this()] {
+  env_.io().later([self = shared_from_this()] {
     if (!self->done_)
       return;
     self->env_.enter([&self] {

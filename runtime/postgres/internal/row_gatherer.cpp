@@ -2,11 +2,17 @@
 
 #include "dbs/runtime/postgres/internal/pq_result.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace dbs::postgres::internal {
 
 using dbs::internal::result_null_bit;
+
+void row_gatherer::expect(pg_chunk_size chunks) {
+  heap_.reserve(std::min(chunks.bytes, pg_chunk_size{}.bytes));
+  ends_.reserve(std::min(chunks.rows, pg_chunk_size{}.rows));
+}
 
 void row_gatherer::add(pq_answer row) {
   auto columns = PQnfields(row.get());

@@ -1,6 +1,7 @@
 // Makes results out of rows that libpq delivers one by one.
 #pragma once
 
+#include "dbs/messages/postgres/pool.hpp"
 #include "dbs/messages/postgres/result.hpp"
 #include "dbs/runtime/postgres/internal/pq_handles.hpp"
 
@@ -17,6 +18,10 @@ namespace dbs::postgres::internal {
 /// The bytes of the cells lie back to back, so that a row costs no allocation of ours.
 class row_gatherer {
 public:
+  /// Rows are about to come, in chunks of that size. Memory that grew between rows would
+  /// leave holes, and the allocator merges and splits these for every row of libpq's.
+  void expect(pg_chunk_size chunks);
+
   /// @param row has status PGRES_SINGLE_TUPLE.
   void add(pq_answer row);
 

@@ -90,7 +90,7 @@ void session::cancel() {
     });
   };
   if (!send_cancel(settled))
-    env_.io().post(settled);
+    env_.io().later(settled);
 }
 
 bool session::send_cancel(std::function<void()> settled) {
@@ -138,7 +138,7 @@ void session::lose() {
 }
 
 void session::lose_later() {
-  env_.io().post([self = shared_from_this()] {
+  env_.io().later([self = shared_from_this()] {
     if (!self->closed_)
       self->env_.enter([&self] { self->lose(); });
   });

@@ -26,6 +26,10 @@ constexpr size_t max_doomed_in_transaction = 32;
 /// such a text is seldom seen twice.
 constexpr size_t max_prepared_sql = 16 * 1024;
 
+/// What a transfer reads in one go before it lets others have the turn: libpq reads up
+/// to 16 KiB at once.
+constexpr int max_reads = 8;
+
 /// Of the result, as libpq counts formats.
 int format_of(const pg_statement& statement) {
   return statement.binary ? 1 : 0;
@@ -211,7 +215,7 @@ bool session::flush() {
 }
 
 void session::answer_later(caf::error reason) {
-  env_.io().post([self = shared_from_this(), reason = std::move(reason)] {
+  env_.io().later([self = shared_from_this(), reason = std::move(reason)] {
     if (!self->closed_ && self->owed_ > 0)
       self->env_.enter([&self, &reason] { self->answer(reason); });
   });
@@ -266,6 +270,7 @@ void session::proceed() {
 
 bool session::collect() {
   auto* conn = conn_.get();
+  auto reads = max_reads;
   while (!waits_for_step()) {
     if (transfer_.chunk_complete()) {
       give_chunk();
@@ -273,15 +278,26 @@ bool session::collect() {
         return true;
       continue;
     }
-    if (transfer_.turn == copying::client || PQisBusy(conn) != 0)
+    if (transfer_.turn == copying::client)
       return true;
+    if (PQisBusy(conn) != 0) {
+      if (!transfer_.kind || reads-- == 0)
+        return true;
+      if (PQconsumeInput(conn) != 1)
+        return false;
+      if (PQisBusy(conn) != 0)
+        return true;
+    }
     if (transfer_.turn == copying::server) {
       if (!take_copy_data())
         return true;
       continue;
     }
     pq_answer got{PQgetResult(conn)};
-    if (got != nullptr) {
+    if (PQresultStatus(got.get()) == PGRES_SINGLE_TUPLE) {
+      if (!transfer_.discarding)
+        transfer_.rows.add(std::move(got));
+    } else if (got != nullptr) {
       if (!take(std::move(got)))
         return false;
       if (closed_ || !running())
@@ -311,10 +327,6 @@ bool session::take(pq_answer got) {
   case PGRES_COMMAND_OK:
   case PGRES_EMPTY_QUERY:
     return take_result(std::move(got));
-  case PGRES_SINGLE_TUPLE:
-    if (!transfer_.discarding)
-      transfer_.rows.add(std::move(got));
-    return true;
   case PGRES_PIPELINE_SYNC:
     // No null follows.
     if (end_step())

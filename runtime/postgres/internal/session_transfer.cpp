@@ -18,8 +18,10 @@ void session::start_transfer(pg_transfer_action kind, const pg_statement& statem
   transfer_.kind = kind;
   transfer_.chunks = chunks;
   auto ok = add_execute(statement, 0, {});
-  if (ok && kind == pg_transfer_action::stream)
+  if (ok && kind == pg_transfer_action::stream) {
+    transfer_.rows.expect(chunks);
     ok = PQsetSingleRowMode(conn_.get()) == 1;
+  }
   sent(ok);
 }
 
@@ -35,7 +37,7 @@ void session::write_copy(std::string_view data) {
   if (PQputCopyData(conn_.get(), data.data(), static_cast<int>(data.size())) != 1)
     return lose_later();
   transfer_.writing = true;
-  env_.io().post([self = shared_from_this()] {
+  env_.io().later([self = shared_from_this()] {
     if (!self->closed_ && !self->lost_)
       self->env_.enter([&self] { self->write_on(); });
   });
@@ -74,7 +76,7 @@ void session::write_on() {
 }
 
 void session::proceed_later() {
-  env_.io().post([self = shared_from_this()] {
+  env_.io().later([self = shared_from_this()] {
     if (!self->closed_ && !self->lost_)
       self->env_.enter([&self] { self->proceed(); });
   });

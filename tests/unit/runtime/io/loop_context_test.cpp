@@ -80,6 +80,34 @@ TEST_CASE("what is posted to a loop and what is bound to its turn runs in it") {
   CHECK(seen == std::vector{false, false, true});
 }
 
+TEST_CASE("what a turn leaves for later runs in it, when its body has ended") {
+  loop_context loop{loop_context::turns::lent};
+  std::vector<std::string> seen;
+  auto note = [&](const char* what) {
+    CHECK_FALSE(borrowable(loop));
+    seen.emplace_back(what);
+  };
+  auto mine = loop.take_turn();
+  loop.run_in_turn([&] {
+    loop.later([&] {
+      loop.later([&] { note("last"); });
+      note("later");
+    });
+    note("body");
+  });
+  CHECK(seen == std::vector<std::string>{"body", "later", "last"});
+  CHECK(loop.poll() == 0);
+}
+
+TEST_CASE("what is left for later outside of a turn's body is posted") {
+  loop_context loop;
+  auto ran = false;
+  loop.later([&] { ran = true; });
+  CHECK_FALSE(ran);
+  loop.run();
+  CHECK(ran);
+}
+
 TEST_CASE("a handler bound to the turn gets its arguments and may be moved only") {
   loop_context loop;
   auto sum = 0;
