@@ -23,6 +23,7 @@
 #include <caf/stateful_actor.hpp>
 
 #include <exception>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -50,8 +51,7 @@ class loop_bound : public Base {
 public:
   explicit loop_bound(caf::actor_config& cfg)
       : Base(cfg), loop_(static_cast<event_loop*>(cfg.host)),
-        timers_([this] { return this->clock().now(); },
-                [this](timer_queue::time_point at) { arm(at); }) {
+        timers_([this] { return now(); }, [this](timer_queue::time_point at) { arm(at); }) {
     this->set_exception_handler(
         [](caf::local_actor*, std::exception_ptr& cause) { return restarted_by(cause); });
   }
@@ -92,6 +92,7 @@ public:
   }
 
   caf::resumable::resume_result resume(caf::execution_unit* host, size_t messages) override {
+    now_.reset();
     if (!loop_->stopped())
       return Base::resume(host, messages);
     close_mailbox();
@@ -117,7 +118,13 @@ public:
   /// The manager's timers, on the actor clock.
   timer_queue& timers() noexcept { return timers_; }
 
-  caf::actor_clock::time_point now() const { return this->clock().now(); }
+  /// Read once for what happens in one go: to read a clock costs as much as some of what
+  /// it measures.
+  caf::actor_clock::time_point now() {
+    if (!now_)
+      now_ = this->clock().now();
+    return *now_;
+  }
 
   /// Runs `fn` as if a message had arrived: for the completions of sockets and
   /// for whatever another thread posts to the loop. `quit()` and exceptions work
@@ -125,6 +132,7 @@ public:
   /// strong reference to the actor and have the loop's turn.
   template <class F>
   void enter(F&& fn) {
+    now_.reset();
     if (!this->activate(loop_))
       return;
     // The message before is over: nobody must answer it from here.
@@ -187,6 +195,7 @@ private:
   }
 
   event_loop* loop_;
+  std::optional<caf::actor_clock::time_point> now_;
   timer_queue timers_;
   timer_queue::time_point armed_ = timer_queue::time_point::max();
   bool guards_deadlines_ = true;

@@ -76,6 +76,17 @@ TEST_CASE_METHOD(fixture, "a request that is handed on keeps its deadline") {
   CHECK(*handled == 0);
 }
 
+// -- time ----------------------------------------------------------------------------
+
+TEST_CASE_METHOD(fixture, "a manager's time stands still while it handles one thing") {
+  entry([this] {
+    auto begun = actor.now();
+    pass(1s);
+    CHECK(actor.now() == begun);
+  });
+  entry([this] { CHECK(actor.now() == now()); });
+}
+
 // -- completions ---------------------------------------------------------------------
 
 TEST_CASE_METHOD(fixture, "a completion may quit, which ends the actor and answers what is open") {
