@@ -12,6 +12,14 @@ bool is_database_name(std::string_view name) {
          std::all_of(name.begin(), name.end(), fits) && name != "default";
 }
 
+std::optional<std::string_view> database_in(std::string_view key) {
+  constexpr std::string_view groups = "databases.";
+  if (!key.starts_with(groups))
+    return std::nullopt;
+  auto rest = key.substr(groups.size());
+  return rest.substr(0, rest.find('.'));
+}
+
 std::string database_group(std::string_view name) {
   return name.empty() ? "database" : "databases." + std::string{name};
 }

@@ -4,6 +4,7 @@
 #include "dbs/config/settings.hpp"
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,10 @@ inline constexpr std::string_view database_name_grammar =
 
 /// Judges by that grammar. Any thread.
 bool is_database_name(std::string_view name);
+
+/// What stands in the place of the name in a key or group of a named database: "reports" in
+/// "databases.reports.url" and in "databases.reports". None in all other keys.
+std::optional<std::string_view> database_in(std::string_view key);
 
 // In what follows the empty name is that of `settings::database`.
 

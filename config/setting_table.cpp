@@ -233,7 +233,6 @@ std::vector<setting_descriptor> all_rows() {
 // -- named databases ---------------------------------------------------------------
 
 constexpr std::string_view own_group = "database.";
-constexpr std::string_view named_groups = "databases.";
 
 /// The row of the table under "database." as that of a named database.
 setting_descriptor of_database(setting_descriptor row, const std::string& name) {
@@ -265,18 +264,15 @@ std::vector<setting_descriptor> setting_table(const settings& values) {
 }
 
 std::optional<setting_descriptor> find_setting(std::string_view key) {
-  std::string name;
+  auto name = database_in(key);
+  if (name && !is_database_name(*name))
+    return std::nullopt;
   std::string own_key{key};
-  if (key.starts_with(named_groups)) {
-    auto dot = std::min(key.find('.', named_groups.size()), key.size());
-    name = key.substr(named_groups.size(), dot - named_groups.size());
-    if (!is_database_name(name))
-      return std::nullopt;
-    own_key = "database" + std::string{key.substr(dot)};
-  }
+  if (name)
+    own_key = "database" + own_key.substr(database_group(*name).size());
   for (auto& row : setting_table())
     if (row.key == own_key)
-      return name.empty() ? row : of_database(row, name);
+      return name ? of_database(row, std::string{*name}) : row;
   return std::nullopt;
 }
 

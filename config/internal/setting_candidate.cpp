@@ -127,14 +127,11 @@ std::string suggestion(std::string_view name, const std::vector<std::string_view
 }
 
 std::string allowed_keys(std::string_view key) {
-  constexpr std::string_view named_groups = "databases.";
   settings scratch;
-  if (key.starts_with(named_groups)) {
-    auto name = key.substr(named_groups.size());
-    name = name.substr(0, name.find('.'));
-    if (!is_database_name(name))
+  if (auto name = database_in(key)) {
+    if (!is_database_name(*name))
       return "; the name of a database is " + std::string{database_name_grammar};
-    scratch.databases[std::string{name}];
+    scratch.databases[std::string{*name}];
   }
   auto rows = setting_table(scratch);
   std::vector<std::string_view> known;

@@ -4,7 +4,6 @@
 
 #include <toml++/toml.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -13,7 +12,6 @@
 #include <iterator>
 #include <optional>
 #include <system_error>
-#include <utility>
 #include <variant>
 
 namespace dbs::internal {
@@ -113,15 +111,14 @@ std::string name_of(toml::node_type type) {
   }
 }
 
-/// The database whose settings stand in this group; empty for all other groups.
-std::string database_in(std::string_view group) {
-  constexpr std::string_view named_groups = "databases.";
-  auto name = group.substr(std::min(named_groups.size(), group.size()));
-  return group.starts_with(named_groups) && is_database_name(name) ? std::string{name} : "";
+/// Whether the settings of a named database stand in this group.
+bool is_group_of_database(std::string_view key) {
+  auto name = database_in(key);
+  return name && is_database_name(*name) && key == database_group(*name);
 }
 
 bool is_group(std::string_view key) {
-  if (key == "databases" || !database_in(key).empty())
+  if (key == "databases" || is_group_of_database(key))
     return true;
   auto prefix = std::string{key} + ".";
   for (auto& row : setting_table())
@@ -156,8 +153,8 @@ public:
 
 private:
   void enter(const toml::table& group, const std::string& key) {
-    if (auto database = database_in(key); !database.empty())
-      result.databases.insert(std::move(database));
+    if (is_group_of_database(key))
+      result.databases.emplace(*database_in(key));
     walk(group, key + ".");
   }
 

@@ -1,6 +1,7 @@
 // Several pools in one services object: two databases of one server, a read-only pool,
 // and a second server.
 #include "integration/actors/children.hpp"
+#include "integration/actors/postgres_listener/listener_fixture.hpp"
 #include "integration/apps/embedded_node.hpp"
 
 #include "dbs/testing/eventually.hpp"
@@ -16,7 +17,8 @@ using namespace std::chrono_literals;
 namespace {
 
 /// `[database]` and `reports` are databases of one server, `replica` is `[database]` once
-/// more, read-only; `archive` is on a server of its own and is not critical.
+/// more, read-only and with one connection; `archive` is on a server of its own and is not
+/// critical.
 struct fixture : embedded_node {
   fixture() {
     postgres.psql("create database reports");
@@ -26,6 +28,7 @@ struct fixture : embedded_node {
                   {"databases.reports.pool_size", "3"},
                   {"databases.replica.url", postgres.url()},
                   {"databases.replica.read_only", "true"},
+                  {"databases.replica.pool_size", "1"},
                   {"databases.archive.url", archive.url()},
                   {"databases.archive.critical", "false"}};
     start_and_wait();
@@ -117,6 +120,12 @@ TEST_CASE_METHOD(fixture, "a read-only pool refuses to write, and loses no conne
   }
   session->release();
   CHECK(*replica.execute("select pg_backend_pid()")->row(0).get<int>(0) == pid);
+  // a session is reset as ever
+  auto changed = replica.checkout();
+  REQUIRE(changed);
+  CHECK(changed->execute("set work_mem = '8MB'"));
+  changed->release();
+  CHECK(*replica.execute("select pg_backend_pid()")->row(0).get<int>(0) == pid);
   // who changes that for a session changes it for nobody else
   auto other = replica.checkout();
   REQUIRE(other);
@@ -127,6 +136,15 @@ TEST_CASE_METHOD(fixture, "a read-only pool refuses to write, and loses no conne
   // nor is the pool beside it concerned
   CHECK(default_pool().execute("insert into place values ('here')"));
   CHECK(postgres.psql("select count(*) from place") == "3");
+}
+
+TEST_CASE_METHOD(embedded_node, "a read-only database can be listened to") {
+  more_flags = {{"database.read_only", "true"}};
+  start_and_wait();
+  recording_sink sink{system, services->listener().actor()};
+  REQUIRE_FALSE(sink.listen("news"));
+  REQUIRE(services->database().sync(system).execute("notify news, 'heard'"));
+  CHECK(sink.hears({"news: heard"}));
 }
 
 TEST_CASE_METHOD(fixture, "a server that is away takes its own pools along, and no other") {
