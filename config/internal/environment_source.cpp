@@ -88,7 +88,7 @@ source_content read_flags(const std::optional<std::string>& mode,
       continue;
     }
     setting_candidate candidate{*row, value, {setting_source::flag, "--set " + key, 0}};
-    auto is_same = [&key](const setting_candidate& x) { return x.row.key == key; };
+    auto is_same = [&row](const setting_candidate& x) { return x.row.key == row->key; };
     auto earlier = std::find_if(result.candidates.begin(), result.candidates.end(), is_same);
     if (earlier == result.candidates.end())
       result.candidates.push_back(std::move(candidate));
