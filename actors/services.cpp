@@ -3,9 +3,11 @@
 #include "dbs/actors/health/health.hpp"
 #include "dbs/actors/http/http.hpp"
 #include "dbs/actors/postgres_listener/postgres_listener.hpp"
+#include "dbs/actors/postgres_pool/pool_id.hpp"
 #include "dbs/actors/postgres_pool/postgres_pool.hpp"
 #include "dbs/actors/redis/redis.hpp"
 #include "dbs/actors/supervisor/supervisor.hpp"
+#include "dbs/config/database_name.hpp"
 #include "dbs/config/socket_path.hpp"
 #include "dbs/config/validation.hpp"
 #include "dbs/messages/error_detail.hpp"
@@ -16,7 +18,9 @@
 #include <atomic>
 #include <map>
 #include <mutex>
+#include <set>
 #include <utility>
+#include <vector>
 
 namespace dbs {
 
@@ -53,7 +57,11 @@ struct database_services::impl {
     return result;
   }
 
-  child_spec pool_spec();
+  database_client database(const std::string& name) const {
+    return database_client{caf::actor_cast<postgres_pool_actor>(fronts.at(pool_id(name)))};
+  }
+
+  child_spec pool_spec(const std::string& name);
   child_spec listener_spec();
   child_spec redis_spec();
   child_spec health_spec();
@@ -70,7 +78,8 @@ struct database_services::impl {
   /// Who listens to what: touched by the listener, and when all loops have stopped.
   std::shared_ptr<listener_subscriptions> subscriptions =
       std::make_shared<listener_subscriptions>();
-  /// PostgreSQL's traffic has a loop to itself.
+  /// PostgreSQL's traffic has a loop to itself, one for all pools: an idle worker waits
+  /// for one loop at a time, and would serve the pools of another one by a detour.
   event_loop sockets;
   /// Everybody else, the supervisor among them.
   event_loop control;
@@ -81,13 +90,13 @@ struct database_services::impl {
   std::atomic<bool> stopped = false; // written under stop_mutex
 };
 
-child_spec database_services::impl::pool_spec() {
+child_spec database_services::impl::pool_spec(const std::string& name) {
   child_spec spec;
-  spec.id = "postgres_pool";
+  spec.id = pool_id(name);
   spec.front = front_of(spec.id);
-  spec.spawn = [this]() -> manager_control_actor {
-    return spawn_postgres_pool(
-        sockets, {"postgres_pool", options.configuration.values.database, metrics, log, {}});
+  spec.spawn = [this, name, id = spec.id]() -> manager_control_actor {
+    auto& settings = database_of(options.configuration.values, name);
+    return spawn_postgres_pool(sockets, {id, settings, metrics, log, {}});
   };
   return spec;
 }
@@ -121,12 +130,19 @@ child_spec database_services::impl::redis_spec() {
 child_spec database_services::impl::health_spec() {
   child_spec spec;
   spec.id = "health";
-  spec.dependencies = {"postgres_pool", "postgres_listener", "redis"};
+  spec.dependencies = {"postgres_listener", "redis"};
   spec.front = front_of(spec.id);
-  spec.spawn = [this]() -> manager_control_actor {
-    // Redis has a fallback, so its absence only degrades.
+  // Redis has a fallback, so its absence only degrades.
+  std::set<std::string> critical;
+  auto& values = options.configuration.values;
+  for (auto& name : database_names(values)) {
+    spec.dependencies.push_back(pool_id(name));
+    if (database_of(values, name).critical)
+      critical.insert(pool_id(name));
+  }
+  spec.spawn = [this, critical]() -> manager_control_actor {
     return spawn_health(control, public_supervisor(),
-                        {options.configuration.values.health, {"postgres_pool"}, all_were_ready});
+                        {options.configuration.values.health, critical, all_were_ready});
   };
   return spec;
 }
@@ -136,18 +152,25 @@ child_spec database_services::impl::http_spec() {
   spec.id = "http";
   spec.dependencies = {"health"};
   spec.front = front_of(spec.id);
-  spec.spawn = [this]() -> manager_control_actor {
-    return spawn_http(
-        control, {options.configuration.values.http, public_supervisor(),
-                  caf::actor_cast<health_actor>(front_of("health")),
-                  database_client{caf::actor_cast<postgres_pool_actor>(front_of("postgres_pool"))},
-                  metrics, log, observe::configuration_json(options.configuration), port});
+  std::map<std::string, database_client> databases;
+  for (auto& name : database_names(options.configuration.values))
+    databases.emplace(name, database(name));
+  spec.spawn = [this, databases]() -> manager_control_actor {
+    return spawn_http(control,
+                      {options.configuration.values.http, public_supervisor(),
+                       caf::actor_cast<health_actor>(front_of("health")), databases, metrics, log,
+                       observe::configuration_json(options.configuration), port});
   };
   return spec;
 }
 
 caf::error database_services::impl::start() {
-  std::vector<child_spec> children{pool_spec(), listener_spec(), redis_spec(), health_spec()};
+  std::vector<child_spec> children;
+  for (auto& name : database_names(options.configuration.values))
+    children.push_back(pool_spec(name));
+  children.push_back(listener_spec());
+  children.push_back(redis_spec());
+  children.push_back(health_spec());
   if (options.serve_http)
     children.push_back(http_spec());
   auto sorted = supervisor_state::start_order(std::move(children));
@@ -185,7 +208,17 @@ void database_services::impl::stop() {
 // -- the handle --------------------------------------------------------------------
 
 database_client database_services::database() const {
-  return database_client{caf::actor_cast<postgres_pool_actor>(impl_->fronts.at("postgres_pool"))};
+  return impl_->database("");
+}
+
+caf::expected<database_client> database_services::database(const std::string& name) const {
+  auto& databases = configuration().values.databases;
+  if (databases.contains(name))
+    return impl_->database(name);
+  std::string known;
+  for (auto& [other, settings] : databases)
+    known += (known.empty() ? "; there are " : ", ") + other;
+  return fail(errc::not_found, "no database is named '" + name + "'" + known, {{"database", name}});
 }
 
 listener_client database_services::listener() const {

@@ -38,8 +38,15 @@ struct services_options {
 /// Nothing here is process-global: two instances in one process do not meet.
 class database_services {
 public:
+  /// The pool of `[database]`.
   database_client database() const;
+
+  /// The pool of `[databases.NAME]`. `not_found` if no database has this name.
+  caf::expected<database_client> database(const std::string& name) const;
+
+  /// Notifications of the database of `[database]`; named ones have no listener.
   listener_client listener() const;
+
   health_client health() const;
 
   /// The tree, for tools: children, states, statistics, resizing. Valid for the life

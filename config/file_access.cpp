@@ -48,7 +48,7 @@ caf::error check_file_access(const loaded_settings& settings) {
       return;
     what += ": " + std::generic_category().message(problem);
     violations.push_back(
-        internal::bad_value({find_setting(key), file, settings.origins.find(key)->second}, what));
+        internal::bad_value({*find_setting(key), file, settings.origins.find(key)->second}, what));
   };
   auto& ca_file = settings.values.redis.ca_file;
   if (!ca_file.empty())

@@ -1,5 +1,6 @@
 #include "dbs/config/load.hpp"
 
+#include "dbs/config/database_name.hpp"
 #include "dbs/config/duration.hpp"
 #include "dbs/config/internal/environment_source.hpp"
 #include "dbs/config/internal/setting_candidate.hpp"
@@ -11,6 +12,7 @@
 #include <algorithm>
 #include <set>
 #include <string_view>
+#include <variant>
 
 #include <unistd.h>
 
@@ -23,8 +25,6 @@ public:
   explicit loader(const config_sources& sources) : sources_(sources) {}
 
   caf::expected<loaded_settings> run() {
-    for (auto& row : setting_table())
-      result_.origins.emplace(row.key, setting_origin{});
     if (sources_.file) {
       auto content = internal::read_toml_file(*sources_.file);
       file_is_unreadable_ = content.unreadable;
@@ -34,14 +34,19 @@ public:
     read(internal::read_flags(sources_.mode_flag, sources_.flags));
     if (!sources_.mode.empty())
       candidates_.push_back(
-          {find_setting("mode"), sources_.mode, {setting_source::program, {}, 0}});
+          {*find_setting("mode"), sources_.mode, {setting_source::program, {}, 0}});
+    // Now that all databases are known:
+    rows_ = setting_table(result_.values);
+    for (auto& row : rows_)
+      result_.origins.emplace(row.key, setting_origin{});
     for (auto& [key, text] : sources_.development)
-      apply({find_setting(key), text, {setting_source::development, {}, 0}});
+      apply({*find_setting(key), text, {setting_source::development, {}, 0}});
     apply_mode();
     // In ascending order of strength; what is overridden has to be valid as well.
     for (auto& candidate : candidates_)
       apply(candidate);
-    apply_url_arguments();
+    for (auto& name : database_names(result_.values))
+      apply_url_arguments(name);
     check();
     if (auto problem = internal::to_error(std::move(violations_)))
       return problem;
@@ -50,8 +55,13 @@ public:
 
 private:
   void read(internal::source_content content) {
-    for (auto& x : content.candidates)
+    for (auto& name : content.databases)
+      result_.values.databases.try_emplace(name);
+    for (auto& x : content.candidates) {
+      if (!x.row.database.empty())
+        result_.values.databases.try_emplace(x.row.database);
       candidates_.push_back(std::move(x));
+    }
     for (auto& x : content.violations)
       violate(std::move(x));
   }
@@ -63,68 +73,79 @@ private:
 
   setting_origin& origin(std::string_view key) { return result_.origins.find(key)->second; }
 
+  static bool is_preset(const setting_descriptor& row) {
+    auto key = row.database.empty() ? row.key : "database" + row.key.substr(row.key.rfind('.'));
+    return std::find(preset_keys.begin(), preset_keys.end(), key) != preset_keys.end();
+  }
+
   /// The preset of the strongest source that names a mode; `apply` judges the name.
   void apply_mode() {
-    auto is_mode = [](const internal::setting_candidate& x) { return x.row->key == "mode"; };
+    auto is_mode = [](const internal::setting_candidate& x) { return x.row.key == "mode"; };
     auto chosen = std::find_if(candidates_.rbegin(), candidates_.rend(), is_mode);
     auto* preset = chosen != candidates_.rend() ? find_mode(chosen->text) : nullptr;
     if (preset == nullptr)
       return;
     dbs::apply_mode(*preset, result_.values);
-    for (auto key : preset_keys)
-      origin(key) = {setting_source::mode, std::string{preset->name}, 0};
+    for (auto& row : rows_)
+      if (is_preset(row))
+        origin(row.key) = {setting_source::mode, std::string{preset->name}, 0};
   }
 
   void apply(const internal::setting_candidate& candidate) {
-    if (auto problem = assign_setting(*candidate.row, result_.values, candidate.text)) {
+    if (auto problem = assign_setting(candidate.row, result_.values, candidate.text)) {
       violate(internal::bad_value(candidate, *problem));
       return;
     }
-    origin(candidate.row->key) = candidate.origin;
-    if (candidate.row->key == "database.url")
-      judge_url_arguments();
+    origin(candidate.row.key) = candidate.origin;
+    if (std::holds_alternative<database_url_setting>(candidate.row.type))
+      judge_url_arguments(candidate.row.database);
   }
 
-  /// What the URL that was applied last says about other settings.
-  std::vector<internal::setting_candidate> url_arguments() const {
+  /// What the URL of a database that was applied last says about other settings.
+  std::vector<internal::setting_candidate> url_arguments(const std::string& database) const {
     std::vector<internal::setting_candidate> result;
-    auto add = [&result](std::string_view key, std::string text) {
+    auto group = database_group(database);
+    auto add = [&result, &group](const char* key, std::string text) {
       result.push_back(
-          {find_setting(key), std::move(text), {setting_source::url, "database.url", 0}});
+          {*find_setting(group + key), std::move(text), {setting_source::url, group + ".url", 0}});
     };
-    auto& target = result_.values.database.target;
+    auto& target = database_of(result_.values, database).target;
     if (target.connect_timeout)
-      add("database.connect_timeout", to_duration_text(*target.connect_timeout));
+      add(".connect_timeout", to_duration_text(*target.connect_timeout));
     if (target.statement_timeout)
-      add("database.statement_timeout", to_duration_text(*target.statement_timeout));
+      add(".statement_timeout", to_duration_text(*target.statement_timeout));
     if (target.statement_cache)
-      add("database.statement_cache", std::to_string(*target.statement_cache));
+      add(".statement_cache", std::to_string(*target.statement_cache));
     return result;
   }
 
   /// The arguments have to be valid even if other sources override them, or the URL.
-  void judge_url_arguments() {
-    for (auto& argument : url_arguments()) {
+  void judge_url_arguments(const std::string& database) {
+    for (auto& argument : url_arguments(database)) {
       auto scratch = result_.values;
-      if (auto problem = assign_setting(*argument.row, scratch, argument.text))
+      if (auto problem = assign_setting(argument.row, scratch, argument.text))
         violate(internal::bad_value(argument, *problem));
     }
   }
 
   /// Assigns what no stronger source gave.
-  void apply_url_arguments() {
-    for (auto& argument : url_arguments()) {
-      auto key = argument.row->key;
+  void apply_url_arguments(const std::string& database) {
+    for (auto& argument : url_arguments(database)) {
+      auto key = argument.row.key;
       if (origin(key).source < setting_source::url && !is_violated(key))
         apply(argument);
     }
   }
 
   void check() {
-    auto& database = result_.values.database;
-    // A small pool is no reason to complain about a default.
-    if (origin("database.min_idle").source == setting_source::builtin)
-      database.min_idle = std::min(database.min_idle, database.pool_size);
+    for (auto& name : database_names(result_.values)) {
+      auto& database = database_of(result_.values, name);
+      // A small pool is no reason to complain about a default.
+      if (origin(database_group(name) + ".min_idle").source == setting_source::builtin)
+        database.min_idle = std::min(database.min_idle, database.pool_size);
+    }
+    if (auto excess = internal::too_many_databases(result_.values))
+      violate(std::move(*excess));
     for (auto& conflict : find_conflicts(result_.values)) {
       if (!is_unknown(conflict.key) && !is_unknown(conflict.other))
         violate(internal::conflicting_value(conflict, result_.values, origin(conflict.key),
@@ -132,9 +153,10 @@ private:
     }
     if (!sources_.require_targets)
       return;
-    for (std::string_view key : {"database.url", "redis.url"})
-      if (origin(key).source == setting_source::builtin && !is_unknown(key))
-        violate(internal::missing_target(key));
+    for (auto& row : rows_)
+      if (is_target(row) && origin(row.key).source == setting_source::builtin &&
+          !is_unknown(row.key))
+        violate(internal::missing_target(row.key));
   }
 
   bool is_violated(std::string_view key) const { return violated_.find(key) != violated_.end(); }
@@ -146,6 +168,8 @@ private:
   }
 
   const config_sources& sources_;
+  /// The table with all databases that some source names.
+  std::vector<setting_descriptor> rows_;
   std::vector<internal::setting_candidate> candidates_;
   std::vector<internal::setting_violation> violations_;
   std::set<std::string, std::less<>> violated_;

@@ -35,19 +35,19 @@ struct config_sources {
   /// Dotted key and text of what the program brings along in development mode
   /// (`--dev`): servers of its own, free ports. For settings that nobody gave.
   std::vector<std::pair<std::string, std::string>> development;
-  /// Whether DATABASE_URL and REDIS_URL must be there; false for a program that
-  /// only looks at settings.
+  /// Whether DATABASE_URL, REDIS_URL and those of named databases must be there; false for a
+  /// program that only looks at settings.
   bool require_targets = true;
 };
 
 struct loaded_settings {
   settings values;
-  /// One entry per row of the table, by dotted key.
+  /// One entry per row of the table with the named databases, by dotted key.
   std::map<std::string, setting_origin, std::less<>> origins;
 };
 
 /// A mode that the program chose beats any other mode. Flags beat the environment, which
-/// beats the file, the arguments of DATABASE_URL, the mode, development mode and the
+/// beats the file, the arguments of a database's URL, the mode, development mode and the
 /// defaults, in this order. The error is `errc::config_invalid` with every violation: one
 /// per line in `what`, and one field each, whose name is the dotted key (or the unknown
 /// variable) and whose value is the line. No secret appears in it. Any thread.

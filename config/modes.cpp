@@ -1,5 +1,7 @@
 #include "dbs/config/modes.hpp"
 
+#include "dbs/config/database_name.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <string>
@@ -44,9 +46,12 @@ const mode_preset* find_mode(std::string_view name) {
 
 void apply_mode(const mode_preset& preset, settings& values) {
   values.mode = std::string{preset.name};
-  values.database.pool_size = preset.pool_size;
-  values.database.max_overflow = preset.max_overflow;
-  values.database.acquire_timeout = preset.acquire_timeout;
+  for (auto& name : database_names(values)) {
+    auto& database = database_of(values, name);
+    database.pool_size = preset.pool_size;
+    database.max_overflow = preset.max_overflow;
+    database.acquire_timeout = preset.acquire_timeout;
+  }
   values.cache.l1_size = preset.l1_size;
   values.cache.l2_ttl = preset.l2_ttl;
 }

@@ -32,7 +32,7 @@ inline constexpr std::array<std::string_view, 5> preset_keys{
     "database.pool_size", "database.max_overflow", "database.acquire_timeout", "cache.l1_size",
     "cache.l2_ttl"};
 
-/// Replaces the settings of `preset_keys`, and `mode`.
+/// Replaces the settings of `preset_keys`, those of every database, and `mode`.
 void apply_mode(const mode_preset& preset, settings& values);
 
 } // namespace dbs

@@ -1,5 +1,6 @@
 #include "dbs/config/setting_table.hpp"
 
+#include "dbs/config/database_name.hpp"
 #include "dbs/config/internal/url_text.hpp"
 #include "dbs/config/modes.hpp"
 
@@ -130,6 +131,10 @@ std::vector<setting_descriptor> database_rows() {
       {"database.leak_threshold", "DBS_DATABASE_LEAK_THRESHOLD",
        duration<database, &group::leak_threshold>(100ms, 24h),
        "A lease held for longer is reported as a leak"},
+      {"database.read_only", "DBS_DATABASE_READ_ONLY", flag<database, &group::read_only>(),
+       "Transactions are read-only unless they ask for more: a guard against mistakes"},
+      {"database.critical", "DBS_DATABASE_CRITICAL", flag<database, &group::critical>(),
+       "Whether the services are unhealthy and not ready without it, or just degraded"},
   };
 }
 
@@ -225,6 +230,18 @@ std::vector<setting_descriptor> all_rows() {
   return result;
 }
 
+// -- named databases ---------------------------------------------------------------
+
+constexpr std::string_view own_group = "database.";
+
+/// The row of the table under "database." as that of a named database.
+setting_descriptor of_database(setting_descriptor row, const std::string& name) {
+  row.key = database_group(name) + "." + row.key.substr(own_group.size());
+  row.env = variable_by_rule(row.key);
+  row.database = name;
+  return row;
+}
+
 } // namespace
 
 const std::vector<setting_descriptor>& setting_table() {
@@ -232,11 +249,43 @@ const std::vector<setting_descriptor>& setting_table() {
   return table;
 }
 
-const setting_descriptor* find_setting(std::string_view key) {
-  auto& table = setting_table();
-  auto matches = [key](const setting_descriptor& row) { return row.key == key; };
-  auto found = std::find_if(table.begin(), table.end(), matches);
-  return found != table.end() ? &*found : nullptr;
+std::vector<setting_descriptor> setting_table(const settings& values) {
+  auto result = setting_table();
+  auto behind = std::find_if(result.begin(), result.end(), [](const setting_descriptor& row) {
+    return row.key.starts_with("redis.");
+  });
+  std::vector<setting_descriptor> named;
+  for (auto& [name, database] : values.databases)
+    for (auto& row : setting_table())
+      if (row.key.starts_with(own_group))
+        named.push_back(of_database(row, name));
+  result.insert(behind, named.begin(), named.end());
+  return result;
+}
+
+std::optional<setting_descriptor> find_setting(std::string_view key) {
+  auto name = database_in(key);
+  if (name && !is_database_name(*name))
+    return std::nullopt;
+  std::string own_key{key};
+  if (name)
+    own_key = "database" + own_key.substr(database_group(*name).size());
+  for (auto& row : setting_table())
+    if (row.key == own_key)
+      return name ? of_database(row, std::string{*name}) : row;
+  return std::nullopt;
+}
+
+bool is_target(const setting_descriptor& row) {
+  return std::holds_alternative<database_url_setting>(row.type) ||
+         std::holds_alternative<redis_url_setting>(row.type);
+}
+
+std::string variable_by_rule(std::string_view key) {
+  std::string result{"DBS_"};
+  for (auto c : key)
+    result += c == '.' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  return result;
 }
 
 } // namespace dbs

@@ -9,6 +9,7 @@
 #include "dbs/config/settings.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,7 +18,8 @@
 
 namespace dbs {
 
-/// The member of `settings` that a row stands for.
+/// The member of `settings` that a row stands for. For a setting of a named database it
+/// is the one of `settings::database`; `assign_setting` and its like know the difference.
 template <class T>
 using setting_member = T& (*)(settings&);
 
@@ -71,18 +73,32 @@ using setting_type =
 
 struct setting_descriptor {
   /// Dotted, as in the file and on the command line: "database.pool_size".
-  std::string_view key;
+  std::string key;
   /// The environment variable, the only one for this setting.
-  std::string_view env;
+  std::string env;
   setting_type type;
   /// One line, without a full stop.
   std::string_view doc;
+  /// The named database whose setting this is; empty for all others.
+  std::string database = {};
 };
 
-/// All rows, in the order in which they are shown.
+/// Whether it is the URL of a server.
+bool is_target(const setting_descriptor& row);
+
+/// All rows, in the order in which they are shown, but for those of named databases.
 const std::vector<setting_descriptor>& setting_table();
 
-/// The row of a dotted key, or null.
-const setting_descriptor* find_setting(std::string_view key);
+/// The same with the rows of every named database of `values`: what the table has under
+/// "database." stands once more under "databases.NAME.", with a variable by the rule
+/// (DBS_DATABASES_NAME_POOL_SIZE).
+std::vector<setting_descriptor> setting_table(const settings& values);
+
+/// The row of a dotted key, if there is one; for a named database, of any name that
+/// `is_database_name` takes.
+std::optional<setting_descriptor> find_setting(std::string_view key);
+
+/// The variable of a key by the rule: "DBS_" and the key in upper case, with underscores.
+std::string variable_by_rule(std::string_view key);
 
 } // namespace dbs

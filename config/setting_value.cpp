@@ -22,6 +22,26 @@ std::string number_text(double x) {
   return to_string(field::value_type{x});
 }
 
+/// The members of the table are those of `settings::database`: while this lives, the named
+/// database that a row is about stands there.
+class in_its_place {
+public:
+  in_its_place(const setting_descriptor& row, settings& values)
+      : values_(values),
+        named_(row.database.empty() ? values.database : values.databases[row.database]) {
+    std::swap(values_.database, named_);
+  }
+
+  ~in_its_place() { std::swap(values_.database, named_); }
+
+  in_its_place(const in_its_place&) = delete;
+  in_its_place& operator=(const in_its_place&) = delete;
+
+private:
+  settings& values_;
+  database_settings& named_;
+};
+
 // -- reading -----------------------------------------------------------------------
 
 std::string lower_case(std::string_view text) {
@@ -167,7 +187,8 @@ struct allowed_printer {
 class value_reader {
 public:
   // The members of the table are functions of a mutable struct; this one is a copy.
-  explicit value_reader(const settings& values) : values_(values) {}
+  value_reader(const setting_descriptor& row, const settings& values)
+      : values_(values), place_(row, values_) {}
 
   field::value_type operator()(const boolean_setting& x) { return x.member(values_); }
 
@@ -201,12 +222,14 @@ public:
 
 private:
   settings values_;
+  in_its_place place_;
 };
 
 } // namespace
 
 std::optional<std::string> assign_setting(const setting_descriptor& row, settings& values,
                                           std::string_view text) {
+  in_its_place place{row, values};
   return std::visit(reader{values, text}, row.type);
 }
 
@@ -215,12 +238,12 @@ std::string allowed_values(const setting_descriptor& row) {
 }
 
 field::value_type setting_value(const setting_descriptor& row, const settings& values) {
-  return std::visit(value_reader{values}, row.type);
+  return std::visit(value_reader{row, values}, row.type);
 }
 
 std::string setting_text(const setting_descriptor& row, const settings& values) {
   if (auto* time = std::get_if<duration_setting>(&row.type))
-    return to_duration_text(value_reader{values}.duration(*time));
+    return to_duration_text(value_reader{row, values}.duration(*time));
   return to_string(setting_value(row, values));
 }
 

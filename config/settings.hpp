@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -92,6 +93,11 @@ struct database_settings {
   uint32_t statement_cache = 200;
   /// A lease held for longer is reported as a leak.
   caf::timespan leak_threshold = std::chrono::seconds{10};
+  /// Transactions are read-only unless they ask for more: a guard against mistakes.
+  bool read_only = false;
+  /// Without this database the services are unhealthy and not ready; without another
+  /// one they are degraded.
+  bool critical = true;
 };
 
 struct redis_settings {
@@ -147,6 +153,9 @@ struct settings {
   /// async_modern, ha.
   std::string mode;
   database_settings database;
+  /// Further ones by name (database_name.hpp), each with a pool of its own. They take
+  /// nothing from `database`.
+  std::map<std::string, database_settings> databases;
   redis_settings redis;
   cache_settings cache;
   http_settings http;

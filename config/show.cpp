@@ -1,5 +1,6 @@
 #include "dbs/config/show.hpp"
 
+#include "dbs/config/database_name.hpp"
 #include "dbs/config/database_url.hpp"
 #include "dbs/config/secret_name.hpp"
 #include "dbs/config/setting_value.hpp"
@@ -68,24 +69,24 @@ public:
 
   void add(const setting_descriptor& row) {
     if (std::holds_alternative<database_url_setting>(row.type))
-      add_parts(row, parts_of(settings_.values.database.target));
+      add_parts(row, parts_of(database_of(settings_.values, row.database).target));
     else if (std::holds_alternative<redis_url_setting>(row.type))
       add_parts(row, parts_of(settings_.values.redis.target));
     else
-      result.push_back({std::string{row.key}, std::string{row.env},
-                        setting_value(row, settings_.values), setting_text(row, settings_.values),
-                        origin(row), std::string{row.doc}, false});
+      result.push_back({row.key, row.env, setting_value(row, settings_.values),
+                        setting_text(row, settings_.values), origin(row), std::string{row.doc},
+                        false});
   }
 
   std::vector<setting_view> result;
 
 private:
   void add_parts(const setting_descriptor& row, std::vector<part> parts) {
-    auto prefix = std::string{row.key.substr(0, row.key.find('.') + 1)};
+    std::string prefix{row.key, 0, row.key.rfind('.') + 1};
     for (auto& x : parts) {
       auto text = to_string(x.value);
-      result.push_back({prefix + x.name, std::string{row.env}, std::move(x.value), std::move(text),
-                        origin(row), std::move(x.doc), true});
+      result.push_back({prefix + x.name, row.env, std::move(x.value), std::move(text), origin(row),
+                        std::move(x.doc), true});
     }
   }
 
@@ -101,7 +102,7 @@ private:
 
 std::vector<setting_view> describe_settings(const loaded_settings& settings) {
   describer result{settings};
-  for (auto& row : setting_table())
+  for (auto& row : setting_table(settings.values))
     result.add(row);
   return std::move(result.result);
 }

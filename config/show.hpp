@@ -26,8 +26,8 @@ struct setting_view {
   bool derived = false;
 };
 
-/// Every row of the table, in its order. A URL is shown as its parts (database.host,
-/// redis.db and so on); passwords are "***". Any thread.
+/// Every row of the table with the named databases, in its order. A URL is shown as its
+/// parts (database.host, redis.db and so on); passwords are "***". Any thread.
 std::vector<setting_view> describe_settings(const loaded_settings& settings);
 
 } // namespace dbs

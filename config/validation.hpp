@@ -14,8 +14,8 @@ namespace dbs {
 
 /// A rule between two settings that is broken.
 struct setting_conflict {
-  std::string_view key;
-  std::string_view other;
+  std::string key;
+  std::string other;
   /// What `key` must not be in relation to `other`: "must not be greater than".
   std::string_view rule;
 };
@@ -24,9 +24,9 @@ struct setting_conflict {
 std::vector<setting_conflict> find_conflicts(const settings& values);
 
 /// Checks settings that a host filled in by hand, as completely as `load_settings`
-/// checks its sources: ranges, conflicts, and that both targets have hosts with
-/// ports if `require_targets`. What `load_settings` returned passes. The error is as
+/// checks its sources: ranges, conflicts, the names of databases, and that all targets have
+/// hosts with ports if `require_targets`. What `load_settings` returned passes. The error is as
 /// there, with "the program" as the origin of all values. Any thread.
-caf::error validate_settings(const settings& values, bool require_targets = true);
+caf::error validate_settings(const settings& given, bool require_targets = true);
 
 } // namespace dbs

@@ -83,7 +83,22 @@ void health_state::ask() {
             [this](const caf::error& reason) { on_failure(reason); });
 }
 
+void health_state::degrade_for_others(std::vector<health_report>& reports) {
+  for (auto& x : reports) {
+    auto kind = x.component + ".";
+    std::string why;
+    for (auto& other : reports)
+      if (other.status != health_status::healthy && other.component.starts_with(kind))
+        why += (why.empty() ? "" : ", ") + other.component + " is " + to_string(other.status);
+    if (x.status == health_status::healthy && !why.empty()) {
+      x.status = health_status::degraded;
+      x.detail = why;
+    }
+  }
+}
+
 void health_state::on_reports(std::vector<health_report> reports) {
+  degrade_for_others(reports);
   last_.overall = health_status::healthy;
   for (auto& x : reports) {
     if (x.status == health_status::healthy)

@@ -26,7 +26,9 @@ struct health_options {
 };
 
 /// Overall health is `unhealthy` if a critical component is, `degraded` if any
-/// other component is not healthy, else `healthy`.
+/// other component is not healthy, else `healthy`. A component is `degraded` if it is
+/// healthy itself and another one of its kind is not, whose id begins with its own and a
+/// dot: whoever looks at the pool sees that a named one is away.
 ///
 /// The services are ready when every manager has been ready since the start and the
 /// last round has found no critical component unhealthy. So a dependency with a
@@ -57,6 +59,7 @@ private:
   void give_up(uint64_t number);
   void ask();
   void on_reports(std::vector<health_report> reports);
+  static void degrade_for_others(std::vector<health_report>& reports);
   void on_failure(const caf::error& reason);
   /// Answers those who waited for the round that has ended, and plans the next.
   template <class Answer>

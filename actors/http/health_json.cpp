@@ -1,5 +1,6 @@
 #include "dbs/actors/http/health_json.hpp"
 
+#include "dbs/actors/postgres_pool/pool_id.hpp"
 #include "dbs/runtime/observe/json.hpp"
 
 #include <nlohmann/json.hpp>
@@ -9,7 +10,9 @@
 namespace dbs {
 
 std::string public_name(const std::string& child) {
-  return child == "postgres_pool" ? "database" : child;
+  auto pool = pool_id("");
+  auto is_pool = child == pool || child.starts_with(pool + ".");
+  return is_pool ? "database" + child.substr(pool.size()) : child;
 }
 
 nlohmann::json to_json(const health_report& report) {

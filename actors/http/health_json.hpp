@@ -9,8 +9,8 @@
 
 namespace dbs {
 
-/// The name of a child in URLs and reports: the pool is "database", all others go
-/// by their id.
+/// The name of a child in URLs and reports: the pool is "database", a named one
+/// "database.NAME", all others go by their id.
 std::string public_name(const std::string& child);
 
 nlohmann::json to_json(const health_report& report);

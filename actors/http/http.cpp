@@ -5,6 +5,7 @@
 #include "dbs/actors/http/internal/resize_body.hpp"
 #include "dbs/actors/http/internal/sql_body.hpp"
 #include "dbs/actors/http/internal/views.hpp"
+#include "dbs/actors/postgres_pool/pool_id.hpp"
 #include "dbs/messages/error_detail.hpp"
 #include "dbs/runtime/observe/json.hpp"
 #include "dbs/runtime/observe/prometheus.hpp"
@@ -80,6 +81,7 @@ http_state::http_state(loop_actor<actor_type>* self, http_options options)
   admin("GET", "/v1/tree", &http_state::tree);
   admin("GET", "/v1/stats/{child}", &http_state::stats);
   admin("GET", "/v1/pool/holders", &http_state::holders);
+  admin("GET", "/v1/pool/holders/{pool}", &http_state::holders);
   admin("POST", "/v1/pool/resize", &http_state::resize_pool);
   admin("POST", "/v1/sql", &http_state::sql);
   admin("GET", "/v1/config", &http_state::configuration);
@@ -339,7 +341,7 @@ void http_state::resize_pool(const http_request& request, const http_responder& 
     answer.answer(to_response(wanted.error()));
     return;
   }
-  ask(self_, options_.supervisor, resize_atom_v, std::string{"postgres_pool"}, *wanted)
+  ask(self_, options_.supervisor, resize_atom_v, pool_id(wanted->pool), wanted->request)
       .then(
           [answer] {
             answer.answer(json_response({{"resized", true}}));
@@ -347,8 +349,20 @@ void http_state::resize_pool(const http_request& request, const http_responder& 
           or_error(answer));
 }
 
-void http_state::holders(const http_request&, const http_responder& answer) {
-  ask(self_, options_.database.actor(), holders_atom_v)
+const database_client* http_state::find_pool(const std::string& id,
+                                             const http_responder& answer) const {
+  auto found = options_.databases.find(id);
+  if (found != options_.databases.end())
+    return &found->second;
+  answer.answer(to_response(fail(errc::not_found, "there is no pool '" + id + "'")));
+  return nullptr;
+}
+
+void http_state::holders(const http_request& request, const http_responder& answer) {
+  auto* pool = find_pool(request.param, answer);
+  if (pool == nullptr)
+    return;
+  ask(self_, pool->actor(), holders_atom_v)
       .then([answer](const std::vector<pg_holder>& x) { answer.answer(json_response(to_json(x))); },
             or_error(answer));
 }
@@ -359,11 +373,14 @@ void http_state::sql(const http_request& request, const http_responder& answer) 
     answer.answer(to_response(wanted.error()));
     return;
   }
+  auto* pool = find_pool(wanted->pool, answer);
+  if (pool == nullptr)
+    return;
   answer.answer_within(wanted->timeout + 2 * grace);
   auto context = call_context::within(self_->now(), wanted->timeout);
   context.caller = caller_class::admin;
   self_->mail(execute_atom_v, context, std::move(wanted->statement))
-      .request(options_.database.actor(), wanted->timeout + grace)
+      .request(pool->actor(), wanted->timeout + grace)
       .then([answer](const pg_result& x) { answer.answer(json_response(to_json(x, sql_limits))); },
             or_error(answer));
 }

@@ -29,7 +29,8 @@ struct http_options {
   http_settings settings;
   supervisor_actor supervisor;
   health_actor health;
-  database_client database;
+  /// By name; that of the default pool is empty.
+  std::map<std::string, database_client> databases;
   std::shared_ptr<observe::registry> metrics;
   std::shared_ptr<observe::logger> log;
   /// What `dbsctl config show --node` gets: JSON without secrets.
@@ -90,9 +91,12 @@ private:
   void tree(const http_request&, const http_responder& answer);
   void stats(const http_request& request, const http_responder& answer);
   void resize_pool(const http_request& request, const http_responder& answer);
-  void holders(const http_request&, const http_responder& answer);
+  void holders(const http_request& request, const http_responder& answer);
   void sql(const http_request& request, const http_responder& answer);
   void configuration(const http_request&, const http_responder& answer);
+
+  /// Answers `not_found`, and returns null, if there is no such pool.
+  const database_client* find_pool(const std::string& id, const http_responder& answer) const;
 
   /// All metrics as text; those of the children are made from the tree.
   std::string metrics_page(const std::vector<child_info>& tree) const;

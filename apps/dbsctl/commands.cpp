@@ -72,14 +72,26 @@ int finish(const options& how, const caf::expected<node_answer>& answer) {
   return ok;
 }
 
-} // namespace
-
+/// What `/v1/...` answers.
 int show(const options& how, const std::string& target) {
   return finish(how, how.node().get(target, how.timeout()));
 }
 
-int show_stats(const options& how, const std::string& service) {
-  return show(how, "/v1/stats/" + encode_segment(service));
+/// Says nothing of the default pool, so that a node without other pools understands it.
+nlohmann::json for_pool(const std::string& pool, nlohmann::json body) {
+  if (!pool.empty())
+    body["pool"] = pool;
+  return body;
+}
+
+} // namespace
+
+int show_stats(const options& how, const std::string& service, const std::string& pool) {
+  return show(how, "/v1/stats/" + encode_segment(pool.empty() ? service : service + "." + pool));
+}
+
+int show_holders(const options& how, const std::string& pool) {
+  return show(how, "/v1/pool/holders" + (pool.empty() ? "" : "/" + encode_segment(pool)));
 }
 
 int show_health(const options& how) {
@@ -131,23 +143,24 @@ int wait_ready(const options& how, caf::timespan limit) {
   }
 }
 
-int resize_pool(const options& how, const std::string& what, int64_t size) {
-  return finish(
-      how, how.node().post("/v1/pool/resize", {{"what", what}, {"size", size}}, how.timeout()));
+int resize_pool(const options& how, const std::string& pool, const std::string& what,
+                int64_t size) {
+  auto body = for_pool(pool, {{"what", what}, {"size", size}});
+  return finish(how, how.node().post("/v1/pool/resize", body, how.timeout()));
 }
 
-int run_sql(const options& how, const std::string& statement,
+int run_sql(const options& how, const std::string& pool, const std::string& statement,
             const std::vector<std::string>& params) {
-  auto answer = how.node().post(
-      "/v1/sql", {{"sql", statement}, {"params", params}, {"timeout_ms", how.timeout_ms}},
-      how.timeout() + sql_grace);
+  auto body =
+      for_pool(pool, {{"sql", statement}, {"params", params}, {"timeout_ms", how.timeout_ms}});
+  auto answer = how.node().post("/v1/sql", body, how.timeout() + sql_grace);
   if (!answer || !answer->ok() || how.json)
     return finish(how, answer);
-  auto& body = answer->body;
-  if (!body["columns"].empty())
-    fmt::print("{}", render_rows(body["columns"], body["rows"]));
-  fmt::print("{}\n", printable(body["command_tag"].get<std::string>()));
-  if (body["truncated"].get<bool>())
+  auto& result = answer->body;
+  if (!result["columns"].empty())
+    fmt::print("{}", render_rows(result["columns"], result["rows"]));
+  fmt::print("{}\n", printable(result["command_tag"].get<std::string>()));
+  if (result["truncated"].get<bool>())
     say("there are more rows than shown");
   return ok;
 }

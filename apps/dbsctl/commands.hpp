@@ -28,11 +28,11 @@ struct options {
 
 int show_health(const options& how);
 
-/// What `/v1/...` answers.
-int show(const options& how, const std::string& target);
+/// The figures of a service: "pool", "redis", ... Of which pool, if it has a name.
+int show_stats(const options& how, const std::string& service, const std::string& pool);
 
-/// The figures of a service: "pool", "redis", ...
-int show_stats(const options& how, const std::string& service);
+/// Who holds connections of a pool. Here as below, the empty name is the default one's.
+int show_holders(const options& how, const std::string& pool);
 
 enum class tree_form { table, dependencies, dot };
 
@@ -40,9 +40,9 @@ int show_tree(const options& how, tree_form form);
 
 int wait_ready(const options& how, caf::timespan limit);
 
-int resize_pool(const options& how, const std::string& what, int64_t size);
+int resize_pool(const options& how, const std::string& pool, const std::string& what, int64_t size);
 
-int run_sql(const options& how, const std::string& statement,
+int run_sql(const options& how, const std::string& pool, const std::string& statement,
             const std::vector<std::string>& params);
 
 /// What this shell's environment and files say, without asking a node.

@@ -5,6 +5,7 @@
 #include "exit_codes.hpp"
 
 #include "dbs/apps/failure_message.hpp"
+#include "dbs/config/database_name.hpp"
 #include "dbs/config/duration.hpp"
 #include "dbs/messages/init.hpp"
 
@@ -25,6 +26,11 @@ namespace {
 
 std::string check_duration(const std::string& text) {
   return parse_duration(text) ? "" : "must be " + std::string{duration_grammar};
+}
+
+/// An empty one would be the default pool's, which nobody has meant.
+std::string check_pool_name(const std::string& text) {
+  return is_database_name(text) ? "" : "must be " + std::string{database_name_grammar};
 }
 
 int run(int argc, char** argv) {
@@ -66,28 +72,39 @@ int run(int argc, char** argv) {
   wait->add_option("--timeout", limit, "for how long: 30s, 500ms, or a number of seconds")
       ->check(check_duration);
 
+  std::string pool_name;
+  auto of_pool = [&pool_name](CLI::App& command) {
+    command.add_option("--pool", pool_name, "the pool of [databases.NAME]; default: of [database]")
+        ->option_text("NAME")
+        ->check(check_pool_name);
+  };
+
   std::string service;
   auto* stats = add(app, "stats", "the figures of a service: pool, redis, health, http",
-                    [&] { return show_stats(how, service); });
+                    [&] { return show_stats(how, service, pool_name); });
   stats->add_option("service", service)->required();
+  of_pool(*stats);
 
   auto* pool = app.add_subcommand("pool", "the PostgreSQL pool")->require_subcommand(1);
   int64_t size = 0;
   bool overflow = false;
   auto* resize = add(*pool, "resize", "change the size of the running pool", [&] {
-    return resize_pool(how, overflow ? "max_overflow" : "pool_size", size);
+    return resize_pool(how, pool_name, overflow ? "max_overflow" : "pool_size", size);
   });
   resize->add_option("size", size)->required();
   resize->add_flag("--overflow", overflow, "change the overflow instead");
-  add(*pool, "holders", "who holds connections, and for how long",
-      [&] { return show(how, "/v1/pool/holders"); });
+  of_pool(*resize);
+  auto* holders = add(*pool, "holders", "who holds connections, and for how long",
+                      [&] { return show_holders(how, pool_name); });
+  of_pool(*holders);
 
   std::string statement;
   std::vector<std::string> params;
   auto* sql = add(app, "sql", "run one statement through the pool",
-                  [&] { return run_sql(how, statement, params); });
+                  [&] { return run_sql(how, pool_name, statement, params); });
   sql->add_option("statement", statement)->required();
   sql->add_option("params", params, "values of $1, $2, ... as text");
+  of_pool(*sql);
 
   auto* config = app.add_subcommand("config", "settings")->require_subcommand(1);
   bool of_node = false;

@@ -1,5 +1,7 @@
 #include "development_servers.hpp"
 
+#include "dbs/config/database_name.hpp"
+
 #include <fmt/core.h>
 
 #include <random>
@@ -25,11 +27,20 @@ bool nobody_gave(const loaded_settings& given, std::string_view key) {
 
 development_servers::development_servers(const loaded_settings& given,
                                          const std::stop_token& stop) {
-  if (nobody_gave(given, "database.url") && !stop.stop_requested()) {
-    testing::private_postgres_options options;
-    options.database = "dbs";
-    options.password = random_password();
-    postgres_.emplace(std::move(options));
+  for (auto& name : database_names(given.values)) {
+    auto key = database_group(name) + ".url";
+    if (!nobody_gave(given, key) || stop.stop_requested())
+      continue;
+    if (!postgres_) {
+      testing::private_postgres_options options;
+      options.database = "dbs";
+      options.password = random_password();
+      postgres_.emplace(std::move(options));
+    }
+    auto database = name.empty() ? "dbs" : "dbs_" + name;
+    if (!name.empty())
+      postgres_->psql("create database " + database);
+    databases_.emplace_back(key, postgres_->url(database));
   }
   if (nobody_gave(given, "redis.url") && !stop.stop_requested()) {
     testing::private_redis_options options;
@@ -45,9 +56,7 @@ std::vector<std::pair<std::string, std::string>> development_servers::settings()
 }
 
 std::vector<std::pair<std::string, std::string>> development_servers::urls() const {
-  std::vector<std::pair<std::string, std::string>> result;
-  if (postgres_)
-    result.emplace_back("database.url", postgres_->url());
+  auto result = databases_;
   if (redis_)
     result.emplace_back("redis.url", redis_->url());
   return result;

@@ -14,7 +14,8 @@
 
 namespace dbs {
 
-/// The servers whose URL nobody gave, and the directory for the socket of dbsctl.
+/// The servers whose URL nobody gave, and the directory for the socket of dbsctl. One
+/// PostgreSQL has all databases that are missing, a named one as "dbs_NAME".
 ///
 /// They run in temporary directories on free loopback ports, with random passwords,
 /// and go, with their data, when this object goes or the process dies.
@@ -32,6 +33,8 @@ public:
 private:
   testing::temporary_directory directory_{"dbsd"};
   std::optional<testing::private_postgres> postgres_;
+  /// The URLs of its databases, by the key of their setting.
+  std::vector<std::pair<std::string, std::string>> databases_;
   std::optional<testing::private_redis> redis_;
 };
 

@@ -11,8 +11,8 @@
 
 namespace dbs::internal {
 
-/// Takes the variables of the table. Others are left alone, save for those that
-/// begin with DBS_: they are meant for us and nobody else.
+/// Takes the variables of the table, those of named databases among them. Others are left alone,
+/// save for those that begin with DBS_: they are meant for us and nobody else.
 source_content read_environment(const std::map<std::string, std::string>& environment);
 
 /// Takes the mode of `config_sources::mode_flag`, and pairs of a dotted key and a text,

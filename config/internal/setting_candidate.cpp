@@ -1,5 +1,6 @@
 #include "dbs/config/internal/setting_candidate.hpp"
 
+#include "dbs/config/database_name.hpp"
 #include "dbs/config/setting_value.hpp"
 #include "dbs/config/url_mask.hpp"
 #include "dbs/messages/error_detail.hpp"
@@ -32,7 +33,7 @@ size_t distance(std::string_view x, std::string_view y) {
 } // namespace
 
 std::string display_name(const setting_descriptor& row) {
-  return std::string{row.key} + " (" + std::string{row.env} + ")";
+  return row.key + " (" + row.env + ")";
 }
 
 /// A variable or a key may hold what was meant for another one, so all text that may
@@ -49,40 +50,52 @@ std::string shown_text(std::string_view text) {
 
 std::string shown_value(const setting_candidate& candidate) {
   auto& text = candidate.text;
-  auto is_url = std::holds_alternative<database_url_setting>(candidate.row->type) ||
-                std::holds_alternative<redis_url_setting>(candidate.row->type);
-  auto shown = is_url && !text.empty() ? mask_url(text) : shown_text(text);
+  auto shown = is_target(candidate.row) && !text.empty() ? mask_url(text) : shown_text(text);
   return "\"" + shown + "\"";
 }
 
 setting_violation bad_value(const setting_candidate& candidate, std::string_view problem) {
-  auto& row = *candidate.row;
-  return {std::string{row.key}, display_name(row) + ": " + shown_value(candidate) + " from " +
-                                    to_string(candidate.origin) + " " + std::string{problem} +
-                                    "; allowed: " + allowed_values(row)};
+  auto& row = candidate.row;
+  return {row.key, display_name(row) + ": " + shown_value(candidate) + " from " +
+                       to_string(candidate.origin) + " " + std::string{problem} +
+                       "; allowed: " + allowed_values(row)};
 }
 
 setting_violation conflicting_value(const setting_conflict& conflict, const settings& values,
                                     const setting_origin& origin,
                                     const setting_origin& other_origin) {
-  auto& row = *find_setting(conflict.key);
-  auto& other = *find_setting(conflict.other);
-  return {std::string{row.key},
-          display_name(row) + ": \"" + setting_text(row, values) + "\" from " + to_string(origin) +
-              " " + std::string{conflict.rule} + " " + display_name(other) + ", which is \"" +
-              setting_text(other, values) + "\" from " + to_string(other_origin)};
+  auto row = *find_setting(conflict.key);
+  auto other = *find_setting(conflict.other);
+  return {row.key, display_name(row) + ": \"" + setting_text(row, values) + "\" from " +
+                       to_string(origin) + " " + std::string{conflict.rule} + " " +
+                       display_name(other) + ", which is \"" + setting_text(other, values) +
+                       "\" from " + to_string(other_origin)};
 }
 
 setting_violation missing_target(std::string_view key) {
-  auto& row = *find_setting(key);
+  auto row = *find_setting(key);
   return {std::string{key},
           display_name(row) + ": is missing and has no default; allowed: " + allowed_values(row)};
 }
 
 setting_violation unusable_target(std::string_view key, const setting_origin& origin) {
-  auto& row = *find_setting(key);
+  auto row = *find_setting(key);
   return {std::string{key}, display_name(row) + ": a server from " + to_string(origin) +
                                 " has no name or no port; allowed: " + allowed_values(row)};
+}
+
+setting_violation bad_database_name(std::string_view name, const setting_origin& origin) {
+  auto key = shown_text("databases." + std::string{name});
+  return {key, key + " from " + to_string(origin) + ": the name of a database is " +
+                   std::string{database_name_grammar}};
+}
+
+std::optional<setting_violation> too_many_databases(const settings& values) {
+  if (values.databases.size() <= max_databases)
+    return std::nullopt;
+  return setting_violation{"databases", "databases: " + std::to_string(values.databases.size()) +
+                                            " are named; allowed: at most " +
+                                            std::to_string(max_databases)};
 }
 
 caf::error to_error(std::vector<setting_violation> violations) {
@@ -114,8 +127,15 @@ std::string suggestion(std::string_view name, const std::vector<std::string_view
 }
 
 std::string allowed_keys(std::string_view key) {
+  settings scratch;
+  if (auto name = database_in(key)) {
+    if (!is_database_name(*name))
+      return "; the name of a database is " + std::string{database_name_grammar};
+    scratch.databases[std::string{*name}];
+  }
+  auto rows = setting_table(scratch);
   std::vector<std::string_view> known;
-  for (auto& row : setting_table())
+  for (auto& row : rows)
     known.push_back(row.key);
   return "; allowed: the keys of docs/configuration.md" + suggestion(key, known);
 }

@@ -8,14 +8,16 @@
 
 #include <caf/error.hpp>
 
+#include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace dbs::internal {
 
 struct setting_candidate {
-  /// Never null.
-  const setting_descriptor* row;
+  setting_descriptor row;
   /// As `assign_setting` takes it, whatever type it had in its source.
   std::string text;
   setting_origin origin;
@@ -32,6 +34,8 @@ struct setting_violation {
 struct source_content {
   std::vector<setting_candidate> candidates;
   std::vector<setting_violation> violations;
+  /// The named databases that the source mentions, with settings or without.
+  std::set<std::string> databases = {};
   /// Whether nobody knows what else the source says.
   bool unreadable = false;
 };
@@ -60,6 +64,12 @@ setting_violation missing_target(std::string_view key);
 
 /// The one line for a target whose servers cannot be addressed.
 setting_violation unusable_target(std::string_view key, const setting_origin& origin);
+
+/// The one line for a name that no database can have.
+setting_violation bad_database_name(std::string_view name, const setting_origin& origin);
+
+/// The one line for more named databases than there may be, if there are.
+std::optional<setting_violation> too_many_databases(const settings& values);
 
 /// The error of all violations; none if there are none.
 caf::error to_error(std::vector<setting_violation> violations);

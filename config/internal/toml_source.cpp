@@ -1,5 +1,7 @@
 #include "dbs/config/internal/toml_source.hpp"
 
+#include "dbs/config/database_name.hpp"
+
 #include <toml++/toml.h>
 
 #include <array>
@@ -109,7 +111,15 @@ std::string name_of(toml::node_type type) {
   }
 }
 
+/// Whether the settings of a named database stand in this group.
+bool is_group_of_database(std::string_view key) {
+  auto name = database_in(key);
+  return name && is_database_name(*name) && key == database_group(*name);
+}
+
 bool is_group(std::string_view key) {
+  if (key == "databases" || is_group_of_database(key))
+    return true;
   auto prefix = std::string{key} + ".";
   for (auto& row : setting_table())
     if (row.key.starts_with(prefix))
@@ -129,11 +139,11 @@ public:
         continue;
       }
       auto key = prefix + std::string{name.str()};
-      auto* row = find_setting(key);
-      if (row != nullptr)
+      auto row = find_setting(key);
+      if (row)
         take(*row, node);
       else if (is_group(key) && node.is_table())
-        walk(*node.as_table(), key + ".");
+        enter(*node.as_table(), key);
       else
         refuse(key, name.source(), is_group(key));
     }
@@ -142,18 +152,23 @@ public:
   source_content result;
 
 private:
+  void enter(const toml::table& group, const std::string& key) {
+    if (is_group_of_database(key))
+      result.databases.emplace(*database_in(key));
+    walk(group, key + ".");
+  }
+
   void take(const setting_descriptor& row, const toml::node& node) {
     auto origin = setting_origin{setting_source::file, file_, node.source().begin.line};
     if (auto text = std::visit(as_text{node}, row.type)) {
-      result.candidates.push_back({&row, std::move(*text), std::move(origin)});
+      result.candidates.push_back({row, std::move(*text), std::move(origin)});
       return;
     }
     auto text = scalar_text(node);
-    auto value = text ? shown_value({&row, std::move(*text), origin}) : "the value";
-    result.violations.push_back(
-        {std::string{row.key}, display_name(row) + ": " + value + " from " + to_string(origin) +
-                                   " is " + name_of(node.type()) +
-                                   "; allowed: " + std::visit(wanted_type{}, row.type)});
+    auto value = text ? shown_value({row, std::move(*text), origin}) : "the value";
+    result.violations.push_back({row.key, display_name(row) + ": " + value + " from " +
+                                              to_string(origin) + " is " + name_of(node.type()) +
+                                              "; allowed: " + std::visit(wanted_type{}, row.type)});
   }
 
   void refuse(const std::string& key, const toml::source_region& region, bool group) {
@@ -167,7 +182,7 @@ private:
 };
 
 source_content unreadable(const std::string& name, const std::string& why) {
-  return {{}, {{name, "file " + name + ": " + why}}, true};
+  return {{}, {{name, "file " + name + ": " + why}}, {}, true};
 }
 
 } // namespace

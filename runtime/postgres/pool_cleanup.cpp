@@ -149,9 +149,9 @@ bool pool_core::retry_stale_plan(pool_slot& s, const caf::error& reason) {
 }
 
 void pool_core::check_role(pool_slot& s, const caf::error& reason, slot_transaction in) {
-  if (!is_read_only_refusal(reason) || s.generation != generation_ ||
+  if (!is_read_only_refusal(reason) || settings_.read_only || s.generation != generation_ ||
       in == slot_transaction::begun_read_only)
-    return;
+    return; // it has been asked for
   if (in == slot_transaction::typed_by_user || s.conn->dirty()) {
     // The user may have asked for it: suspect this connection alone.
     s.expired = true;

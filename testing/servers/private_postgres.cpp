@@ -97,13 +97,13 @@ private_postgres::~private_postgres() {
   }
 }
 
-std::string private_postgres::url() const {
+std::string private_postgres::url(const std::string& database) const {
   using internal::percent_encode;
   auto user = percent_encode(options_.superuser);
   if (!options_.password.empty())
     user += ":" + percent_encode(options_.password);
   return "postgresql://" + user + "@" + host() + ":" + std::to_string(port()) + "/" +
-         percent_encode(options_.database);
+         percent_encode(database);
 }
 
 void private_postgres::write_configuration() {

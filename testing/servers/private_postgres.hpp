@@ -57,7 +57,10 @@ public:
 
   /// `postgresql://superuser[:password]@127.0.0.1:port/database`. Of TLS it says
   /// nothing: see `certificates()`.
-  std::string url() const;
+  std::string url() const { return url(options_.database); }
+
+  /// The same for another database of the server.
+  std::string url(const std::string& database) const;
 
   /// For `host=` of a connection through the Unix socket.
   std::filesystem::path socket_directory() const { return run_path(); }

@@ -17,4 +17,14 @@ caf::expected<nlohmann::json> parse_body(const std::string& body,
   return result;
 }
 
+caf::error take_pool(const nlohmann::json& body, std::string& out) {
+  auto pool = body.find("pool");
+  if (pool == body.end())
+    return {};
+  if (!pool->is_string())
+    return fail(errc::invalid_argument, "'pool' must be a string");
+  out = pool->get<std::string>();
+  return {};
+}
+
 } // namespace dbs::internal

@@ -1,6 +1,7 @@
 // Reads the bodies of administrative requests.
 #pragma once
 
+#include <caf/error.hpp>
 #include <caf/expected.hpp>
 
 #include <nlohmann/json.hpp>
@@ -14,5 +15,8 @@ namespace dbs::internal {
 /// is wrong.
 caf::expected<nlohmann::json> parse_body(const std::string& body,
                                          std::initializer_list<const char*> known);
+
+/// Takes the member "pool", which is empty, or not there, for the default one.
+caf::error take_pool(const nlohmann::json& body, std::string& out);
 
 } // namespace dbs::internal

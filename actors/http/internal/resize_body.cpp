@@ -5,8 +5,8 @@
 
 namespace dbs::internal {
 
-caf::expected<resize_request> parse_resize_body(const std::string& body) {
-  auto object = parse_body(body, {"what", "size"});
+caf::expected<resize_body> parse_resize_body(const std::string& body) {
+  auto object = parse_body(body, {"what", "size", "pool"});
   if (!object)
     return std::move(object.error());
   auto what = object->find("what");
@@ -15,7 +15,10 @@ caf::expected<resize_request> parse_resize_body(const std::string& body) {
   auto size = object->find("size");
   if (size == object->end() || !size->is_number_integer())
     return fail(errc::invalid_argument, "'size' must be an integer");
-  return resize_request{what->get<std::string>(), size->get<int64_t>()};
+  resize_body result{{}, {what->get<std::string>(), size->get<int64_t>()}};
+  if (auto problem = take_pool(*object, result.pool))
+    return problem;
+  return result;
 }
 
 } // namespace dbs::internal

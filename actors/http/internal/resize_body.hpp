@@ -9,7 +9,14 @@
 
 namespace dbs::internal {
 
-/// {"what": "pool_size", "size": 30}; `invalid_argument` says what is wrong.
-caf::expected<resize_request> parse_resize_body(const std::string& body);
+struct resize_body {
+  /// Empty for the default one.
+  std::string pool;
+  resize_request request;
+};
+
+/// {"what": "pool_size", "size": 30, "pool": "reports"}; `invalid_argument` says what is
+/// wrong.
+caf::expected<resize_body> parse_resize_body(const std::string& body);
 
 } // namespace dbs::internal

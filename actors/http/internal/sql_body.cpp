@@ -35,7 +35,7 @@ caf::error add_param(pg_params& out, const nlohmann::json& x, size_t number) {
 } // namespace
 
 caf::expected<sql_body> parse_sql_body(const std::string& body) {
-  auto parsed = parse_body(body, {"sql", "params", "timeout_ms"});
+  auto parsed = parse_body(body, {"sql", "params", "timeout_ms", "pool"});
   if (!parsed)
     return std::move(parsed.error());
   auto& object = *parsed;
@@ -44,6 +44,8 @@ caf::expected<sql_body> parse_sql_body(const std::string& body) {
   sql_body result;
   result.statement.sql = object["sql"].get<std::string>();
   result.statement.prepare = false;
+  if (auto problem = take_pool(object, result.pool))
+    return problem;
   if (object.contains("params")) {
     if (!object["params"].is_array())
       return refused("'params' must be an array");

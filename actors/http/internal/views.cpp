@@ -1,17 +1,17 @@
 #include "dbs/actors/http/internal/views.hpp"
 
+#include "dbs/actors/postgres_pool/pool_id.hpp"
 #include "dbs/messages/error_detail.hpp"
 #include "dbs/runtime/observe/json.hpp"
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <chrono>
 
 namespace dbs::internal {
 
 namespace {
-
-constexpr auto pool_id = "postgres_pool";
 
 double in_ms(caf::timespan x) {
   return std::chrono::duration<double, std::milli>{x}.count();
@@ -75,7 +75,9 @@ unsigned http_status(errc code) {
 } // namespace
 
 std::string child_id(const std::string& name) {
-  return name == public_name(pool_id) || name == "pool" ? pool_id : name;
+  auto dot = std::min(name.find('.'), name.size());
+  auto kind = name.substr(0, dot);
+  return kind == "database" || kind == "pool" ? pool_id("") + name.substr(dot) : name;
 }
 
 nlohmann::json to_json(const std::vector<child_info>& tree) {

@@ -17,7 +17,8 @@
 
 namespace dbs::internal {
 
-/// The child behind a public name, or behind an id.
+/// The child behind a public name ("pool" and "pool.NAME" are others of the pools), or
+/// behind an id.
 std::string child_id(const std::string& name);
 
 nlohmann::json to_json(const std::vector<child_info>& tree);

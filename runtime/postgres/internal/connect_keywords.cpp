@@ -144,6 +144,8 @@ void connect_keywords::force_options(const database_settings& settings) {
                        milliseconds{std::numeric_limits<int32_t>::max()});
     options += " -c statement_timeout=" + std::to_string(ms.count());
   }
+  if (settings.read_only)
+    options += " -c default_transaction_read_only=on";
 }
 
 void connect_keywords::set_default(const char* name, std::string value) {

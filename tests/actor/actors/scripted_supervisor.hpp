@@ -28,6 +28,8 @@ struct supervisor_script {
   /// Children whose statistics nobody gets.
   std::set<std::string> hanging;
   resize_request resized;
+  /// Whose size that is.
+  std::string resized_child;
 
   void say(std::string component, health_status status, std::string detail = {}) {
     for (auto& x : reports)
@@ -91,11 +93,12 @@ struct scripted_supervisor_state {
               return stats_report{id, {{"pool.idle", int64_t{3}}, {"figure", int64_t{7}}}};
           return fail(errc::not_found, "there is no child '" + id + "'");
         },
-        [this](resize_atom, const call_context&, const std::string&,
+        [this](resize_atom, const call_context&, const std::string& id,
                const resize_request& request) -> caf::result<void> {
           if (request.size < 1)
             return fail(errc::invalid_argument, "size must be positive");
           script->resized = request;
+          script->resized_child = id;
           return caf::unit;
         },
         [](restart_atom, const call_context&, const std::string&) {},

@@ -1,6 +1,7 @@
 // The composition root on real servers: start, crash, shutdown, sharing.
 #include "dbs/actors/services.hpp"
 
+#include "integration/actors/children.hpp"
 #include "integration/actors/postgres_listener/listener_fixture.hpp"
 
 #include "dbs/messages/error_detail.hpp"
@@ -21,6 +22,8 @@
 #include <thread>
 
 using namespace dbs;
+using dbs::tests::child;
+using dbs::tests::crash;
 using namespace std::chrono_literals;
 
 namespace {
@@ -50,26 +53,6 @@ struct fixture {
   std::string log(const std::string& name = "dbsd") {
     std::ifstream in{directory.path() / (name + ".log")};
     return {std::istreambuf_iterator<char>{in}, {}};
-  }
-
-  child_info child(const database_services& services, const std::string& id) {
-    caf::scoped_actor self{system};
-    child_info result;
-    self->request(services.supervisor(), 10s, tree_atom_v, call_context{})
-        .receive(
-            [&](const std::vector<child_info>& tree) {
-              for (auto& x : tree)
-                if (x.id == id)
-                  result = x;
-            },
-            [](const caf::error& reason) { FAIL(describe(reason)); });
-    return result;
-  }
-
-  void crash(const database_services& services, const std::string& id) {
-    caf::scoped_actor self{system};
-    self->request(services.supervisor(), 10s, restart_atom_v, call_context{}, id)
-        .receive([] {}, [](const caf::error& reason) { FAIL(describe(reason)); });
   }
 
   health_status overall(const database_services& services) {

@@ -210,6 +210,18 @@ TEST_CASE("development mode brings only what nobody gave") {
   CHECK(config["log"]["level"] == "error");
 }
 
+TEST_CASE("development mode brings a named database that nobody gave a URL") {
+  testing::private_postgres given;
+  dbsd_process d{{"--dev", "--set", "databases.reports.pool_size=3"},
+                 {"DATABASE_URL=" + given.url()}};
+  REQUIRE(d.has_said("the node stays up"));
+  CHECK(has(d.output(), "databases.reports.url"));
+  auto ctl = bin + "/dbsctl --json --socket " + d.socket() + " ";
+  auto where = "'select current_database()'";
+  CHECK(has(run(ctl + "sql --pool reports " + where).output, "\"dbs_reports\""));
+  CHECK(has(run(ctl + "sql " + where).output, "\"postgres\""));
+}
+
 TEST_CASE("checking the configuration of a development node starts nothing") {
   dbsd_process good{{"--dev", "--check-config"}};
   CHECK(good.exit_code() == 0);

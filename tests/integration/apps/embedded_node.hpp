@@ -19,6 +19,8 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace dbs::tests {
 
@@ -29,6 +31,7 @@ struct embedded_node {
     sources.flags = {
         {"database.url", postgres.url()}, {"redis.url", redis.url()},   {"http.port", "0"},
         {"http.socket", socket},          {"health.interval", "100ms"}, {"log.level", "off"}};
+    sources.flags.insert(sources.flags.end(), more_flags.begin(), more_flags.end());
     auto loaded = load_settings(sources);
     if (!loaded)
       throw std::runtime_error(describe(loaded.error()));
@@ -47,6 +50,8 @@ struct embedded_node {
     return run(bin + "/dbsctl --socket " + socket + " " + arguments);
   }
 
+  /// Settings beyond those that a node needs.
+  std::vector<std::pair<std::string, std::string>> more_flags;
   testing::temporary_directory directory{"node"};
   std::string socket = (directory.path() / "dbsd.sock").string();
   testing::private_postgres postgres;

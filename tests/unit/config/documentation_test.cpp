@@ -89,8 +89,8 @@ TEST_CASE("every member of the settings has a row in the table") {
   CHECK(rows_of("http.") == members<http_settings>());
   CHECK(rows_of("health.") == members<health_settings>());
   CHECK(rows_of("log.") == members<log_settings>());
-  // The groups above, and the mode.
-  CHECK(members<settings>() == 7);
+  // The groups above, the named databases and the mode.
+  CHECK(members<settings>() == 8);
 }
 
 TEST_CASE("the documentation lists no setting that does not exist") {
@@ -103,10 +103,10 @@ TEST_CASE("the documentation lists no setting that does not exist") {
     // The other tables begin with modes, units and arguments of URLs.
     auto& arguments = database_url_arguments();
     auto is_argument = std::find(arguments.begin(), arguments.end(), name) != arguments.end();
-    auto is_known = find_setting(name) != nullptr || find_mode(name) != nullptr || is_argument ||
+    auto is_known = find_setting(name).has_value() || find_mode(name) != nullptr || is_argument ||
                     parse_duration("1" + name).has_value();
     CHECK(is_known);
-    rows += find_setting(name) != nullptr ? 1 : 0;
+    rows += find_setting(name).has_value() ? 1 : 0;
   }
   CHECK(rows == static_cast<int>(setting_table().size()));
 }

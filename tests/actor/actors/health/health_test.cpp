@@ -95,6 +95,27 @@ TEST_CASE_METHOD(fixture, "overall is what the worst component makes it") {
   CHECK(fresh().components[1].detail == "connection refused");
 }
 
+TEST_CASE_METHOD(fixture, "a pool is degraded when a named one is not well, and says which") {
+  script->say("postgres_pool.reports", unhealthy, "connection refused");
+  script->say("postgres_pool.archive", degraded);
+  script->say("postgres_pooler", unhealthy);
+  spawn();
+  CHECK(report().overall == degraded);
+  CHECK(report().components[0].status == degraded);
+  CHECK(report().components[0].detail ==
+        "postgres_pool.reports is unhealthy, postgres_pool.archive is degraded");
+  // what it says of itself is worse
+  script->say("postgres_pool", unhealthy, "down");
+  CHECK(fresh().components[0].detail == "down");
+  CHECK(fresh().overall == unhealthy);
+  // a named one may be critical, too
+  script->say("postgres_pool", healthy);
+  options.critical.insert("postgres_pool.reports");
+  spawn();
+  CHECK(report().overall == unhealthy);
+  CHECK(report().components[0].status == degraded);
+}
+
 TEST_CASE_METHOD(fixture, "reports come from the last round and say how old it is") {
   spawn();
   CHECK(script->health_rounds == 1);

@@ -201,7 +201,7 @@ struct http_fixture : testing::actor_fixture {
   http_options options{{},
                        spawn_on_loop<scripted_supervisor_state>(supervisor),
                        spawn_on_loop<scripted_health_state>(health),
-                       database_client{spawn_on_loop<scripted_pool_state>(pool)},
+                       {{"", database_client{spawn_on_loop<scripted_pool_state>(pool)}}},
                        std::make_shared<observe::registry>(),
                        testing::make_silent_logger(),
                        {}};

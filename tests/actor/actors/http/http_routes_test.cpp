@@ -163,6 +163,7 @@ TEST_CASE_METHOD(http_fixture, "/v1/pool/resize hands the size on") {
   CHECK(admin_post("/v1/pool/resize", R"({"what": "pool_size", "size": 30})").status == 200);
   CHECK(supervisor->resized.what == "pool_size");
   CHECK(supervisor->resized.size == 30);
+  CHECK(supervisor->resized_child == "postgres_pool");
   CHECK(admin_post("/v1/pool/resize", R"({"what": "pool_size", "size": 0})").status == 400);
   CHECK(admin_post("/v1/pool/resize", "30").status == 400);
 }
@@ -178,6 +179,28 @@ TEST_CASE_METHOD(http_fixture, "/v1/pool/holders says who holds what") {
   CHECK(first["owner_name"] == "orders");
   CHECK(first["age_ms"] == 12000);
   CHECK(first["statement"] == "select 1");
+}
+
+TEST_CASE_METHOD(http_fixture, "/v1 finds a named pool, and refuses a name that nobody has") {
+  auto reports = std::make_shared<pool_script>();
+  reports->holders = {pg_holder{}, pg_holder{}};
+  reports->run = [](const pg_statement&) { return pg_result{}; };
+  options.databases.emplace("reports",
+                            database_client{spawn_on_loop<scripted_pool_state>(reports)});
+  start_well();
+  CHECK(json(admin_get("/v1/pool/holders")).empty());
+  CHECK(json(admin_get("/v1/pool/holders/reports")).size() == 2);
+  CHECK(admin_post("/v1/sql", R"({"sql": "select 7", "pool": "reports"})").status == 200);
+  CHECK(reports->last.sql == "select 7");
+  CHECK(pool->last.sql.empty());
+  CHECK(admin_post("/v1/pool/resize", R"({"what": "pool_size", "size": 3, "pool": "reports"})")
+            .status == 200);
+  CHECK(supervisor->resized_child == "postgres_pool.reports");
+  for (auto& refused : {admin_get("/v1/pool/holders/sales"),
+                        admin_post("/v1/sql", R"({"sql": "select 7", "pool": "sales"})")}) {
+    CHECK(refused.status == 404);
+    CHECK(json(refused)["message"] == "there is no pool 'sales'");
+  }
 }
 
 TEST_CASE_METHOD(http_fixture, "/v1/config is the node's configuration") {

@@ -18,6 +18,8 @@ TEST_CASE("the body of a statement needs nothing but its text") {
   CHECK(body->statement.params.size() == 0);
   CHECK(!body->statement.prepare);
   CHECK(body->timeout == 10s);
+  CHECK(body->pool == "");
+  CHECK(parse_sql_body(R"({"sql": "select 1", "pool": "reports"})")->pool == "reports");
 }
 
 TEST_CASE("parameters are null, booleans, numbers or strings") {
@@ -39,6 +41,7 @@ TEST_CASE("what is wrong with a statement's body is named") {
                bad_body{R"({"sql": 1})", "'sql'"}, bad_body{R"({"sql": "x", "more": 1})", "'more'"},
                bad_body{R"({"sql": "x", "params": 1})", "'params'"},
                bad_body{R"({"sql": "x", "params": [1, [2]]})", "$2"},
+               bad_body{R"({"sql": "x", "pool": null})", "'pool'"},
                bad_body{R"({"sql": "x", "timeout_ms": 0})", "'timeout_ms'"},
                bad_body{R"({"sql": "x", "timeout_ms": 1.5})", "'timeout_ms'"},
                bad_body{R"({"sql": "x", "timeout_ms": 86400001})", "'timeout_ms'"},
@@ -53,11 +56,15 @@ TEST_CASE("what is wrong with a statement's body is named") {
 TEST_CASE("the body of a resize names what and how much") {
   auto body = parse_resize_body(R"({"what": "pool_size", "size": 30})");
   REQUIRE(body);
-  CHECK(body->what == "pool_size");
-  CHECK(body->size == 30);
+  CHECK(body->request.what == "pool_size");
+  CHECK(body->request.size == 30);
+  CHECK(body->pool == "");
+  CHECK(parse_resize_body(R"({"what": "pool_size", "size": 30, "pool": "reports"})")->pool ==
+        "reports");
   for (auto bad :
        {"", "{}", R"({"what": "pool_size"})", R"({"size": 3})", R"({"what": 1, "size": 3})",
         R"({"what": "pool_size", "size": "3"})", R"({"what": "pool_size", "size": 3.5})",
+        R"({"what": "pool_size", "size": 3, "pool": 1})",
         R"({"what": "pool_size", "size": 3, "more": 1})"}) {
     INFO(bad);
     CHECK(parse_resize_body(bad).error() == errc::invalid_argument);

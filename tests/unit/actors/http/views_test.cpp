@@ -32,13 +32,19 @@ pg_result table(const std::vector<pg_column>& columns,
 
 } // namespace
 
-TEST_CASE("the pool goes by the name database, everybody else by the id") {
+TEST_CASE("pools go by the name database, everybody else by the id") {
   CHECK(public_name("postgres_pool") == "database");
   CHECK(public_name("redis") == "redis");
   CHECK(child_id("database") == "postgres_pool");
   CHECK(child_id("pool") == "postgres_pool");
   CHECK(child_id("postgres_pool") == "postgres_pool");
   CHECK(child_id("redis") == "redis");
+  CHECK(public_name("postgres_pool.reports") == "database.reports");
+  CHECK(public_name("postgres_pooler") == "postgres_pooler");
+  CHECK(child_id("database.reports") == "postgres_pool.reports");
+  CHECK(child_id("pool.reports") == "postgres_pool.reports");
+  CHECK(child_id("postgres_pool.reports") == "postgres_pool.reports");
+  CHECK(child_id("databases") == "databases");
 }
 
 TEST_CASE("a component's health has its status, why, and its figures") {
