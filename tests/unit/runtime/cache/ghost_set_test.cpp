@@ -34,7 +34,7 @@ TEST_CASE("a ghost set remembers about as many as it has places, and takes few f
       result += ghosts.take(added[i]) ? 1 : 0;
     return result;
   };
-  CHECK(found(45'000, 50'000) > 4'800);
-  CHECK(found(0, 25'000) < 25);
-  CHECK(ghosts.memory_bytes() < 2 * 10'100);
+  CHECK(found(41'000, 50'000) > 8'900);
+  CHECK(found(0, 35'000) < 35);
+  CHECK(ghosts.memory_bytes() < 6 * 10'100);
 }
