@@ -114,29 +114,52 @@ TEST_CASE("readers see whole values that never get older, whatever writers do") 
 }
 
 TEST_CASE("a key that is there is found, however many others come and go") {
+  constexpr size_t groups = 37;
+  constexpr size_t group_size = 10;
   l1_store store{{.limits = {.entries = 100'000, .bytes = size_t{64} << 20}, .shards = 1}};
+  // The first table has 511 slots and is left at 383 entries: long runs of full slots.
   std::vector<std::string> kept;
-  for (size_t i = 0; i < 500; ++i) {
+  for (size_t i = 0; i < groups * group_size; ++i) {
     kept.push_back("kept:" + std::to_string(i));
     store.put(kept.back(), kept.back());
   }
+  // One group after the other is taken out, and put back behind others; when these go,
+  // it moves. Meanwhile the group is not looked for.
+  std::atomic<size_t> phase{0};
   std::atomic<bool> stop{false};
   std::atomic<size_t> missed{0};
   auto read = [&] {
     std::string value;
-    while (!stop)
-      for (auto& key : kept)
-        missed += store.find(key, value) && value == key ? 0 : 1;
+    for (size_t i = 0; !stop; i = (i + 1) % kept.size()) {
+      auto before = phase.load();
+      if (before % groups == i / group_size)
+        continue;
+      auto found = store.find(kept[i], value) && value == kept[i];
+      missed += found || phase.load() != before ? 0 : 1;
+    }
   };
   std::vector<std::thread> readers;
   readers.emplace_back(read);
   readers.emplace_back(read);
-  // The table grows, entries move back over the gaps, segments are cleaned.
+  auto others = [](size_t i) { return "other:" + std::to_string(i); };
+  for (size_t round = 0; round < 20'000; ++round) {
+    auto* group = &kept[phase % groups * group_size];
+    for (size_t i = 0; i < group_size; ++i)
+      store.erase(group[i]);
+    for (size_t i = 0; i < group_size; ++i)
+      store.put(others(i), "x");
+    for (size_t i = 0; i < group_size; ++i)
+      store.put(group[i], group[i]);
+    ++phase;
+    for (size_t i = 0; i < group_size; ++i)
+      store.erase(others(i));
+  }
+  // The table grows, segments are cleaned.
   for (auto round = 0; round < 20; ++round) {
-    for (auto i = 0; i < 2000; ++i)
-      store.put("other:" + std::to_string(i), std::string(100, 'x'));
-    for (auto i = 0; i < 2000; ++i)
-      store.erase("other:" + std::to_string(i));
+    for (size_t i = 0; i < 2000; ++i)
+      store.put(others(i), std::string(100, 'x'));
+    for (size_t i = 0; i < 2000; ++i)
+      store.erase(others(i));
   }
   stop = true;
   for (auto& x : readers)
