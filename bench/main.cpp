@@ -2,6 +2,7 @@
 #include "figures/all.hpp"
 #include "harness/runner.hpp"
 #include "harness/selection.hpp"
+#include "hit_ratio/hit_ratio.hpp"
 
 #include "dbs/messages/init.hpp"
 
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdlib>
 #include <exception>
 #include <string>
@@ -62,8 +64,20 @@ int main(int argc, char** argv) {
   app.add_flag("--list", list, "print the names of all figures");
   app.add_option("--in-this-process", single, "measure this figure without a child process")
       ->check(CLI::IsMember{names_of(figures)});
+  std::string traces;
+  std::vector<size_t> sizes;
+  auto* hit_ratio =
+      app.add_subcommand("hit_ratio", "hit ratios of the L1 store on recorded accesses");
+  hit_ratio->add_option("--traces", traces, "the directory of the traces")
+      ->required()
+      ->check(CLI::ExistingDirectory);
+  hit_ratio->add_option("--sizes", sizes, "in entries; by default parts of the keys of each trace");
   CLI11_PARSE(app, argc, argv);
   try {
+    if (hit_ratio->parsed()) {
+      print_hit_ratios(traces, sizes);
+      return 0;
+    }
     if (rounds > 0)
       for (auto& x : figures)
         x.rounds = rounds;

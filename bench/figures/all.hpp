@@ -14,6 +14,7 @@ std::vector<figure> all_figures();
 std::vector<figure> actor_figures();
 std::vector<figure> crash_figures();
 std::vector<figure> database_figures();
+std::vector<figure> l1_figures();
 std::vector<figure> node_figures();
 std::vector<figure> transfer_figures();
 

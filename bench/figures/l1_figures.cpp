@@ -1,0 +1,190 @@
+// Hits in the L1 store against caches that take locks.
+#include "figures/all.hpp"
+#include "peers/clock_cache.hpp"
+#include "peers/mutex_lru.hpp"
+
+#include "dbs/runtime/cache/l1_store.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace dbs::bench {
+
+namespace {
+
+constexpr size_t accesses = size_t{1} << 20;
+
+/// Keys of 20 bytes, and an order in which to read them: Zipf-distributed with exponent
+/// 0.99, the frequent ones anywhere among the others.
+class key_sequence {
+public:
+  explicit key_sequence(size_t keys) {
+    std::vector<double> sums(keys);
+    double sum = 0;
+    for (size_t i = 0; i < keys; ++i)
+      sums[i] = sum += std::pow(static_cast<double>(i + 1), -0.99);
+    for (size_t i = 0; i < keys; ++i)
+      keys_.push_back(fmt::format("key:{:016}", i));
+    std::mt19937_64 random{1};
+    std::shuffle(keys_.begin(), keys_.end(), random);
+    std::uniform_real_distribution<> anywhere{0, sum};
+    for (size_t i = 0; i < accesses; ++i)
+      order_.push_back(static_cast<uint32_t>(
+          std::lower_bound(sums.begin(), sums.end() - 1, anywhere(random)) - sums.begin()));
+  }
+
+  const std::vector<std::string>& keys() const noexcept { return keys_; }
+
+  const std::string& at(size_t i) const noexcept { return keys_[order_[i % accesses]]; }
+
+private:
+  std::vector<std::string> keys_;
+  std::vector<uint32_t> order_;
+};
+
+/// All keys are in. Every thread begins somewhere else in the sequence.
+template <class Cache>
+class filled {
+public:
+  filled(Cache& cache, const key_sequence& keys) : cache_(cache), keys_(keys) {
+    std::string value(100, 'x');
+    for (auto& key : keys.keys())
+      cache_.put(key, value);
+  }
+
+  /// Hits per second and thread.
+  double rate(size_t threads) {
+    std::atomic<size_t> hits{0};
+    std::atomic<size_t> ready{0};
+    std::vector<double> seconds(threads);
+    std::vector<std::thread> running;
+    for (size_t t = 0; t < threads; ++t)
+      running.emplace_back([&, t] {
+        std::string value;
+        size_t found = 0;
+        auto from = t * accesses / threads;
+        for (size_t i = 0; i < accesses / 4; ++i) // warm-up
+          found += cache_.find(keys_.at(from + i), value) ? 1 : 0;
+        ++ready;
+        while (ready < threads)
+          std::this_thread::yield();
+        found = 0;
+        auto began = std::chrono::steady_clock::now();
+        for (size_t i = 0; i < accesses; ++i)
+          found += cache_.find(keys_.at(from + i), value) ? 1 : 0;
+        seconds[t] =
+            std::chrono::duration<double>{std::chrono::steady_clock::now() - began}.count();
+        hits += found;
+      });
+    for (auto& x : running)
+      x.join();
+    if (hits != threads * accesses)
+      throw std::runtime_error("a key is missing");
+    double sum = 0;
+    for (auto x : seconds)
+      sum += x;
+    return static_cast<double>(threads * accesses) / sum;
+  }
+
+private:
+  Cache& cache_;
+  const key_sequence& keys_;
+};
+
+/// With room for twice as many, so that no shard is full.
+class store_under_test {
+public:
+  explicit store_under_test(const key_sequence& keys)
+      : store_({.limits = {.entries = 2 * keys.keys().size(), .bytes = size_t{1} << 30}}),
+        filled_(store_, keys) {}
+
+  double rate(size_t threads) { return filled_.rate(threads); }
+
+private:
+  cache::l1_store store_;
+  filled<cache::l1_store> filled_;
+};
+
+double ns_of(double rate) {
+  return 1e9 / rate;
+}
+
+class hit_time : public contest {
+public:
+  hit_time(size_t keys, size_t threads) : keys_(keys), threads_(threads), store_(keys_) {}
+
+  reading round(bool) override { return {ns_of(store_.rate(threads_))}; }
+
+private:
+  key_sequence keys_;
+  size_t threads_;
+  store_under_test store_;
+};
+
+/// The time of a hit on two threads against that on one.
+class scaling : public duel {
+public:
+  explicit scaling(size_t keys) : keys_(keys), store_(keys_) {}
+
+protected:
+  double ours() override { return ns_of(store_.rate(2)); }
+  double peer() override { return ns_of(store_.rate(1)); }
+
+private:
+  key_sequence keys_;
+  store_under_test store_;
+};
+
+template <class Peer>
+class hit_duel : public duel {
+public:
+  hit_duel(size_t keys, size_t threads)
+      : keys_(keys), threads_(threads), store_(keys_), peer_cache_(2 * keys),
+        peer_(peer_cache_, keys_) {}
+
+protected:
+  double ours() override { return ns_of(store_.rate(threads_)); }
+  double peer() override { return ns_of(peer_.rate(threads_)); }
+
+private:
+  key_sequence keys_;
+  size_t threads_;
+  store_under_test store_;
+  Peer peer_cache_;
+  filled<Peer> peer_;
+};
+
+} // namespace
+
+std::vector<figure> l1_figures() {
+  constexpr size_t few = 10'000;
+  constexpr size_t many = 1'000'000;
+  auto lru = "list + unordered_map LRU, one mutex";
+  auto clock = "CLOCK on boost's flat map, 64 shared mutexes";
+  return {
+      {"l1_hit_10k", "ns", placement::free, "", "<= 60", make<hit_time>(few, size_t{1})},
+      {"l1_hit_10k_2_threads", "ns", placement::free, "the same on one thread", "<= 1.2",
+       make<scaling>(few)},
+      {"l1_hit_1m_vs_lru", "ns", placement::free, lru, "<= 0.6",
+       make<hit_duel<mutex_lru>>(many, size_t{1})},
+      {"l1_hit_1m_vs_lru_2_threads", "ns", placement::free, lru, "<= 0.25",
+       make<hit_duel<mutex_lru>>(many, size_t{2})},
+      {"l1_hit_1m_vs_clock", "ns", placement::free, clock, "<= 1",
+       make<hit_duel<clock_cache>>(many, size_t{1})},
+      {"l1_hit_1m_vs_clock_2_threads", "ns", placement::free, clock, "<= 1",
+       make<hit_duel<clock_cache>>(many, size_t{2})},
+  };
+}
+
+} // namespace dbs::bench

@@ -1,0 +1,136 @@
+// The memory of a shard's entries: segments that are filled from front to back.
+//
+// This is log-structured memory (Rumble, Kejriwal, Ousterhout: Log-structured memory for
+// DRAM-based storage, FAST'14). Entries of all sizes lie one behind the other. What is
+// released leaves a hole; when there are many, the emptiest segment is cleaned: its entries
+// are copied into another, and it is used again as soon as no reader looks at it any more.
+// So the memory that a shard takes is known to the page and does not grow with its age,
+// whatever the sizes are and whichever threads write, which malloc cannot promise.
+#pragma once
+
+#include "dbs/runtime/cache/entry.hpp"
+#include "dbs/runtime/cache/reader_slots.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+namespace dbs::cache {
+
+/// Learns that an entry has got another place in memory. `from` has been unlinked
+/// everywhere when `move` returns; readers may still look at it.
+class entry_mover {
+public:
+  virtual void move(entry& from, entry& to) noexcept = 0;
+
+protected:
+  ~entry_mover() = default;
+};
+
+/// For whoever holds the lock of the shard.
+class entry_arena {
+public:
+  /// `segment_bytes` is a power of two, at least a page.
+  entry_arena(size_t segment_bytes, reader_slots& readers, entry_mover& mover)
+      : segment_bytes_(segment_bytes), readers_(readers), mover_(mover) {}
+
+  /// Frees all; nobody reads any more.
+  ~entry_arena();
+
+  entry_arena(const entry_arena&) = delete;
+  entry_arena& operator=(const entry_arena&) = delete;
+
+  /// Whether there is room for so much more within `limit` bytes, with what it takes to
+  /// keep holes at bay.
+  bool fits(size_t bytes, size_t limit) const noexcept;
+
+  /// Memory for an entry. Entries may be moved meanwhile. nullptr if it does not fit,
+  /// or readers hold on to what is needed.
+  void* allocate(size_t bytes, size_t limit);
+
+  /// The entry is unlinked everywhere.
+  void release(entry& e) noexcept;
+
+  /// Cleans segments, if it takes more than `limit`, until it does not, or there is
+  /// nothing to gain, or `max_segments` have been cleaned.
+  void shrink(size_t limit, int max_segments);
+
+  /// Frees what no reader looks at any more.
+  void reclaim(uint64_t oldest_reader) noexcept;
+
+  bool reclaimable() const noexcept { return !retired_.empty(); }
+
+  size_t segment_bytes() const noexcept { return segment_bytes_; }
+
+  /// Of the entries.
+  size_t live_bytes() const noexcept { return live_ + large_bytes_; }
+
+  /// All that it has from the kernel.
+  size_t mapped_bytes() const noexcept { return mapped_; }
+
+  /// Of the entries that were copied by cleaning, so far.
+  uint64_t moved_bytes() const noexcept { return moved_; }
+
+private:
+  struct segment {
+    /// What it has from the kernel.
+    size_t bytes;
+    /// Where the next entry goes.
+    uint32_t used;
+    /// Its index in `segments_`, or in `large_`.
+    uint32_t slot;
+    bool large;
+  };
+
+  struct segment_state {
+    segment* where;
+    /// Of its entries that are in use, in bytes.
+    size_t live;
+  };
+
+  struct retired_segment {
+    segment* where;
+    uint64_t tag;
+  };
+
+  /// Large entries have a segment each.
+  bool is_large(size_t bytes) const noexcept { return bytes > segment_bytes_ / 4; }
+
+  segment* segment_of(const entry& e) const noexcept;
+  size_t target() const noexcept;
+  void* allocate_large(size_t bytes, size_t limit);
+  void* bump(segment* head, size_t bytes) noexcept;
+  segment* map_segment(size_t bytes, bool large) noexcept;
+  segment* take_segment(size_t limit);
+  bool replace_head(segment*& head, size_t limit);
+  bool renew_fresh(size_t limit);
+  size_t emptiest() const noexcept;
+  bool clean_one(size_t limit);
+  void retire(segment& s);
+  void retire_slot(size_t slot);
+  void unmap(segment& s) noexcept;
+  void trim(size_t limit) noexcept;
+
+  size_t segment_bytes_;
+  reader_slots& readers_;
+  entry_mover& mover_;
+
+  std::vector<segment_state> segments_;
+  /// Where new entries go, and where cleaning puts the old ones: these live longer, so
+  /// that they are not to be mixed.
+  segment* fresh_ = nullptr;
+  segment* settled_ = nullptr;
+  std::vector<segment*> large_;
+  std::vector<segment*> spare_;
+  std::deque<retired_segment> retired_;
+
+  size_t mapped_ = 0;
+  /// In `segments_`.
+  size_t live_ = 0;
+  /// Of large entries in use.
+  size_t large_bytes_ = 0;
+  uint64_t moved_ = 0;
+};
+
+} // namespace dbs::cache

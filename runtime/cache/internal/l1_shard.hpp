@@ -1,0 +1,97 @@
+// A part of an L1 store: the keys with a part of the hashes, under one lock for writers.
+#pragma once
+
+#include "dbs/runtime/cache/internal/entry_arena.hpp"
+#include "dbs/runtime/cache/internal/entry_index.hpp"
+#include "dbs/runtime/cache/internal/entry_queue.hpp"
+#include "dbs/runtime/cache/l1_types.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string_view>
+
+namespace dbs::cache {
+
+class l1_shard final : private entry_mover {
+public:
+  using time_point = coarse_clock::time_point;
+
+  l1_shard(const l1_limits& share, std::chrono::milliseconds tombstone_ttl, reader_slots& readers,
+           std::unique_ptr<eviction_policy> policy);
+
+  // -- for readers -------------------------------------------------------------------
+
+  /// By a pinned reader; see `entry_index::find`.
+  const entry* find(uint64_t hash, std::string_view key, bool& settled) const noexcept {
+    return index_.find(hash, key, settled);
+  }
+
+  /// By any reader: calls `use(const entry*)` under the lock.
+  template <class Use>
+  bool find_locked(uint64_t hash, std::string_view key, Use use) {
+    std::lock_guard guard{mutex_};
+    return use(index_.find(hash, key));
+  }
+
+  // -- for writers: see l1_store -----------------------------------------------------
+
+  l1_outcome put(uint64_t hash, std::string_view key, std::string_view value,
+                 const entry_meta& meta, time_point now);
+  bool erase(uint64_t hash, std::string_view key);
+  l1_outcome erase(uint64_t hash, std::string_view key, const version& vers, time_point now);
+  size_t erase_prefix(std::string_view prefix);
+  void resize(const l1_limits& share);
+  bool maintain(time_point now, size_t steps);
+
+  void add_to(l1_stats& sum);
+
+private:
+  /// What is left to the entries when the tables have theirs.
+  size_t arena_limit() const noexcept;
+  l1_limits at_least(const l1_limits& share) const noexcept;
+  size_t max_tombstones() const noexcept { return limits_.entries / 8 + 16; }
+
+  bool is_older(const entry* present, const version& vers, time_point now) const noexcept;
+  l1_outcome store(uint64_t hash, std::string_view key, std::string_view value,
+                   const entry_meta& meta, time_point now);
+  bool make_room(size_t bytes, bool one_more, time_point now);
+  bool grow_index(time_point now);
+  void* allocate(size_t bytes, time_point now);
+  bool evict_one(time_point now);
+  void reclaim() noexcept;
+  void drop_oldest_tombstone();
+  void drop_old_tombstones(time_point now);
+  void raise_floor(const version& vers, time_point until) noexcept;
+  void unlink(entry& e) noexcept;
+  void take_out(entry& e) noexcept;
+  void link(entry& e);
+  bool sweep(time_point now, size_t steps);
+
+  // entry_mover
+  void move(entry& from, entry& to) noexcept override;
+
+  std::mutex mutex_;
+  std::chrono::milliseconds tombstone_ttl_;
+  reader_slots& readers_;
+  std::unique_ptr<eviction_policy> policy_;
+  entry_arena arena_;
+  l1_limits limits_;
+  entry_queue tombstones_{entry_place::tombstones};
+
+  /// Stands for tombstones that were dropped before their time: until then nothing older
+  /// than this is let in, whatever the key.
+  version floor_;
+  time_point floor_until_{};
+
+  /// Where `sweep` goes on.
+  size_t hand_ = 0;
+
+  // Of writers only.
+  l1_stats counts_;
+
+  entry_index index_;
+};
+
+} // namespace dbs::cache

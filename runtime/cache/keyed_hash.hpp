@@ -1,0 +1,79 @@
+// A hash for keys that strangers choose: whoever does not know the secret cannot make
+// keys collide, so that nobody can slow a table down by choosing keys (hash flooding).
+//
+// SipHash-1-3 (Aumasson, Bernstein: SipHash: a fast short-input PRF, 2012), with the
+// numbers of rounds that CPython and Rust use for their tables.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace dbs::cache {
+
+/// Immutable; from any thread.
+class keyed_hash {
+public:
+  /// With a secret from the kernel. Throws `std::system_error` if it has none.
+  keyed_hash();
+
+  /// With a known secret, for tests.
+  keyed_hash(uint64_t k0, uint64_t k1) noexcept : k0_(k0), k1_(k1) {}
+
+  uint64_t operator()(std::string_view bytes) const noexcept {
+    state s{k0_ ^ 0x736f6d6570736575, k1_ ^ 0x646f72616e646f6d, k0_ ^ 0x6c7967656e657261,
+            k1_ ^ 0x7465646279746573};
+    auto* at = bytes.data();
+    auto left = bytes.size();
+    for (; left >= 8; at += 8, left -= 8)
+      s.absorb(word(at, 8));
+    s.absorb(word(at, left) | uint64_t{bytes.size()} << 56);
+    return s.finish();
+  }
+
+private:
+  struct state {
+    void round() noexcept {
+      v0 += v1;
+      v2 += v3;
+      v1 = std::rotl(v1, 13) ^ v0;
+      v3 = std::rotl(v3, 16) ^ v2;
+      v0 = std::rotl(v0, 32) + v3;
+      v2 += v1;
+      v3 = std::rotl(v3, 21) ^ v0;
+      v1 = std::rotl(v1, 17) ^ v2;
+      v2 = std::rotl(v2, 32);
+    }
+
+    void absorb(uint64_t m) noexcept {
+      v3 ^= m;
+      round();
+      v0 ^= m;
+    }
+
+    uint64_t finish() noexcept {
+      v2 ^= 0xff;
+      round();
+      round();
+      round();
+      return v0 ^ v1 ^ v2 ^ v3;
+    }
+
+    uint64_t v0, v1, v2, v3;
+  };
+
+  static_assert(std::endian::native == std::endian::little, "words are read as they lie");
+
+  static uint64_t word(const char* at, size_t n) noexcept {
+    uint64_t result = 0;
+    std::memcpy(&result, at, n);
+    return result;
+  }
+
+  uint64_t k0_;
+  uint64_t k1_;
+};
+
+} // namespace dbs::cache

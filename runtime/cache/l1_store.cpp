@@ -1,0 +1,161 @@
+#include "dbs/runtime/cache/l1_store.hpp"
+
+#include "dbs/runtime/cache/internal/l1_shard.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <stdexcept>
+#include <string>
+
+namespace dbs::cache {
+
+namespace {
+
+enum counter : size_t { hits, stale_hits, misses };
+
+static_assert(misses < reader_slots::counter_count);
+
+constexpr size_t max_shards = 256;
+
+size_t number_of_shards(const l1_options& options) {
+  if (options.shards > max_shards || (options.shards != 0 && !std::has_single_bit(options.shards)))
+    throw std::invalid_argument("an L1 store has a power of two of shards up to 256, not " +
+                                std::to_string(options.shards));
+  if (options.shards != 0)
+    return options.shards;
+  // The hit ratio suffers if a shard has few entries: by less than 0.3 points at 64.
+  auto many = std::min(options.limits.entries / 64, options.limits.bytes >> 20);
+  return std::bit_floor(std::clamp<size_t>(many, 1, 64));
+}
+
+} // namespace
+
+l1_store::l1_store(l1_options options)
+    : clock_(options.clock), shard_mask_(number_of_shards(options) - 1),
+      entries_limit_(options.limits.entries), bytes_limit_(options.limits.bytes) {
+  for (size_t i = 0; i <= shard_mask_; ++i)
+    shards_.push_back(std::make_unique<l1_shard>(share(options.limits, i), options.tombstone_ttl,
+                                                 readers_, options.policy()));
+}
+
+l1_store::~l1_store() = default;
+
+// -- reading -----------------------------------------------------------------------
+
+bool l1_store::read(std::string_view key, void (*use)(void*, const l1_view&), void* context) {
+  auto hash = hash_(key);
+  auto& shard = shard_of(hash);
+  auto* mine = readers_.mine();
+  if (mine != nullptr) {
+    reader_slots::pin pinned{readers_, *mine};
+    auto settled = false;
+    auto* e = shard.find(hash, key, settled);
+    if (settled)
+      return show(e, mine, use, context);
+  }
+  return shard.find_locked(hash, key, [&](const entry* e) { return show(e, mine, use, context); });
+}
+
+bool l1_store::show(const entry* e, reader_slots::slot* mine, void (*use)(void*, const l1_view&),
+                    void* context) {
+  if (e == nullptr || e->kind() == entry_kind::tombstone) {
+    count(mine, misses);
+    return false;
+  }
+  l1_view view{e->value(), e->meta()};
+  if (view.meta.soft != coarse_clock::time_point::max() ||
+      view.meta.hard != coarse_clock::time_point::max()) {
+    auto now = clock_.now();
+    if (now >= view.meta.hard) {
+      count(mine, misses);
+      return false;
+    }
+    view.stale = now >= view.meta.soft;
+  }
+  e->touch();
+  count(mine, view.stale ? stale_hits : hits);
+  use(context, view);
+  return true;
+}
+
+void l1_store::count(reader_slots::slot* mine, size_t which) noexcept {
+  if (mine != nullptr)
+    mine->count(which);
+  else
+    without_slot_[which].fetch_add(1, std::memory_order_relaxed);
+}
+
+bool l1_store::find(std::string_view key, std::string& to, entry_meta* meta) {
+  return read(key, [&](const l1_view& view) {
+    to.assign(view.value);
+    if (meta != nullptr)
+      *meta = view.meta;
+  });
+}
+
+// -- writing -----------------------------------------------------------------------
+
+l1_outcome l1_store::put(std::string_view key, std::string_view value, const entry_meta& meta) {
+  auto hash = hash_(key);
+  return shard_of(hash).put(hash, key, value, meta, clock_.now());
+}
+
+bool l1_store::erase(std::string_view key) {
+  auto hash = hash_(key);
+  return shard_of(hash).erase(hash, key);
+}
+
+l1_outcome l1_store::erase(std::string_view key, const version& vers) {
+  auto hash = hash_(key);
+  return shard_of(hash).erase(hash, key, vers, clock_.now());
+}
+
+size_t l1_store::erase_prefix(std::string_view prefix) {
+  size_t result = 0;
+  for (auto& x : shards_)
+    result += x->erase_prefix(prefix);
+  return result;
+}
+
+// -- upkeep ------------------------------------------------------------------------
+
+l1_limits l1_store::share(const l1_limits& all, size_t index) const noexcept {
+  auto shards = shard_count();
+  auto entries = all.entries / shards + (index < all.entries % shards ? 1 : 0);
+  return {std::max<size_t>(entries, 1), all.bytes / shards};
+}
+
+void l1_store::resize(const l1_limits& limits) {
+  entries_limit_ = limits.entries;
+  bytes_limit_ = limits.bytes;
+  for (size_t i = 0; i < shards_.size(); ++i)
+    shards_[i]->resize(share(limits, i));
+}
+
+l1_limits l1_store::limits() const {
+  return {entries_limit_, bytes_limit_};
+}
+
+bool l1_store::maintain(size_t steps) {
+  auto which = next_shard_.load(std::memory_order_relaxed);
+  if (shards_[which]->maintain(clock_.now(), steps))
+    return true;
+  auto next = (which + 1) & shard_mask_;
+  next_shard_.store(next, std::memory_order_relaxed);
+  return next != 0;
+}
+
+l1_stats l1_store::stats() const {
+  l1_stats result;
+  auto total = [this](counter which) {
+    return readers_.total(which) + without_slot_[which].load(std::memory_order_relaxed);
+  };
+  result.hits = total(hits);
+  result.stale_hits = total(stale_hits);
+  result.misses = total(misses);
+  for (auto& x : shards_)
+    x->add_to(result);
+  return result;
+}
+
+} // namespace dbs::cache

@@ -1,0 +1,76 @@
+// What one says to an L1 store, and what it says.
+#pragma once
+
+#include "dbs/runtime/cache/coarse_clock.hpp"
+#include "dbs/runtime/cache/entry.hpp"
+#include "dbs/runtime/cache/eviction_policy.hpp"
+#include "dbs/runtime/cache/s3_fifo.hpp"
+#include "dbs/runtime/cache/version.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace dbs::cache {
+
+struct l1_limits {
+  size_t entries = 1000;
+  /// Of all memory that goes with the number or the size of the entries: keys, values,
+  /// headers, tables, holes. A store does not get smaller than an eighth of what it was made
+  /// with, nor than 32 KiB a shard.
+  size_t bytes = size_t{64} << 20;
+};
+
+struct l1_options {
+  l1_limits limits = {};
+  /// A power of two up to 256. 0: as many as leave at least 64 entries and 1 MiB to each,
+  /// at most 64. Stays as it is when the limits are changed.
+  size_t shards = 0;
+  coarse_clock clock = {};
+  /// How long an erased key's version is remembered: longer than a load may take.
+  std::chrono::milliseconds tombstone_ttl{30'000};
+  /// Makes one for each shard.
+  policy_factory policy = make_s3_fifo;
+};
+
+/// What a reader sees. The bytes are there as long as `read` has not returned.
+struct l1_view {
+  std::string_view value;
+  entry_meta meta;
+  /// Past `meta.soft`.
+  bool stale = false;
+};
+
+enum class l1_outcome : uint8_t {
+  done,
+  /// There is, or was not long ago, a newer version; nothing has changed.
+  older,
+  /// Key or value are longer than `entry` or the limits allow.
+  too_large,
+  /// No memory within the limits, because readers hold on to it; it passes by itself.
+  busy,
+};
+
+struct l1_stats {
+  // Since the beginning.
+  uint64_t hits = 0;
+  uint64_t stale_hits = 0;
+  uint64_t misses = 0;
+  uint64_t stored = 0;
+  uint64_t evicted = 0;
+  uint64_t expired = 0;
+  uint64_t erased = 0;
+  uint64_t refused_older = 0;
+  uint64_t refused_too_large = 0;
+  uint64_t refused_busy = 0;
+  /// Of entries that were copied to close holes.
+  uint64_t moved_bytes = 0;
+  // Now.
+  size_t entries = 0;
+  size_t tombstones = 0;
+  /// What counts against `l1_limits::bytes`.
+  size_t bytes = 0;
+};
+
+} // namespace dbs::cache

@@ -1,0 +1,112 @@
+// What a store really takes of the machine's memory.
+#include "dbs/runtime/cache/l1_store.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+
+using namespace dbs::cache;
+
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool has_true_memory = false;
+#else
+constexpr bool has_true_memory = true;
+#endif
+
+size_t resident_bytes() {
+  size_t all = 0;
+  size_t resident = 0;
+  std::ifstream{"/proc/self/statm"} >> all >> resident;
+  return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+size_t growth(size_t before) {
+  auto now = resident_bytes();
+  return now > before ? now - before : 0;
+}
+
+struct sizes {
+  const char* name;
+  std::function<size_t(std::mt19937&)> draw;
+};
+
+} // namespace
+
+TEST_CASE("resident memory grows by the byte budget and no more than 5 % beyond") {
+  auto which = GENERATE(values<sizes>({
+      {"small", [](auto& random) { return random() % 100; }},
+      {"mixed", [](auto& random) { return random() % 4000; }},
+      {"large", [](auto& random) { return random() % 60'000; }},
+      {"now and then large", [](auto& random) { return random() % 50 == 0 ? 40'000U : 50U; }},
+  }));
+  CAPTURE(which.name);
+  constexpr size_t budget = size_t{64} << 20;
+  std::mt19937 random{1};
+  std::string value(60'000, 'x');
+  auto before = resident_bytes();
+  l1_store store{{.limits = {.entries = 10'000'000, .bytes = budget}}};
+  size_t written = 0;
+  size_t puts = 0;
+  size_t refused = 0;
+  size_t most = 0;
+  auto write = [&] {
+    for (auto i = 0; written < 6 * budget; ++i) {
+      auto size = which.draw(random);
+      auto key = "key:" + std::to_string(random() % 5'000'000);
+      refused += store.put(key, {value.data(), size}) == l1_outcome::done ? 0 : 1;
+      ++puts;
+      written += size + 100;
+      if (i % 10'000 == 0)
+        most = std::max(most, growth(before));
+    }
+  };
+  write();
+  // Memory that one thread has filled serves another as well.
+  written = 0;
+  std::thread{write}.join();
+  most = std::max(most, growth(before));
+  auto s = store.stats();
+  // Where large entries push out small ones, holes are not always closed in time.
+  CHECK(refused * 10'000 <= puts);
+  CHECK(s.bytes <= budget);
+  CHECK(s.bytes > budget / 2);
+  if (has_true_memory) {
+    CHECK(most <= budget + budget / 20);
+    CHECK(most > budget / 2);
+    store.resize({.entries = 10'000'000, .bytes = budget / 8});
+    while (store.maintain()) {
+    }
+    CHECK(growth(before) <= budget / 8 + budget / 20);
+  }
+}
+
+TEST_CASE("an entry takes at most 96 bytes more than its key and value") {
+  if (!has_true_memory)
+    SKIP("sanitizers take memory of their own");
+  constexpr size_t entries = 300'000;
+  constexpr size_t content = 20 + 100;
+  auto before = resident_bytes();
+  l1_store store{{.limits = {.entries = entries, .bytes = size_t{128} << 20}}};
+  std::string value(100, 'x');
+  auto key = [](size_t i) {
+    auto digits = std::to_string(i);
+    return "key:" + std::string(16 - digits.size(), '0') + digits;
+  };
+  // Twice as many as there is room for, so that memory has been used again.
+  for (size_t i = 0; i < 2 * entries; ++i)
+    store.put(key(i), value);
+  CHECK(store.stats().entries > entries * 99 / 100);
+  CHECK(growth(before) / entries <= content + 96);
+}
