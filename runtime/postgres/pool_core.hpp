@@ -282,6 +282,8 @@ private:
   /// Ends what runs or is open; nobody gets the connection before.
   void quarantine(pool_slot& s);
   void ask_for_cancel(pool_slot& s);
+  /// Closes the connection if its quarantine takes too long.
+  void limit_quarantine(pool_slot& s);
   void send_cancels();
   void settle(pool_slot& s);
   void give_back(pool_slot& s);

@@ -63,20 +63,26 @@ void pool_core::quarantine(pool_slot& s) {
 }
 
 void pool_core::ask_for_cancel(pool_slot& s) {
-  if (!s.cleanup_timer)
-    s.cleanup_timer = timers_.schedule_after(settings_.cleanup_timeout, [this, &s] {
-      s.cleanup_timer = {};
-      auto why = fail(errc::connection_lost, "a cancelled statement did not end within " +
-                                                 pretty(settings_.cleanup_timeout));
-      note(pool_event::quarantine_timeout, s.conn.get(), &why);
-      if (s.phase == slot_phase::lease)
-        lose_lease(s, why);
-      if (s.phase == slot_phase::statement)
-        lose_running(s, why);
-      close(s);
-    });
+  limit_quarantine(s);
   cancels_due_.push_back(&s);
   send_cancels();
+}
+
+void pool_core::limit_quarantine(pool_slot& s) {
+  if (s.cleanup_timer)
+    return;
+  s.cleanup_timer = timers_.schedule_after(settings_.cleanup_timeout, [this, &s] {
+    s.cleanup_timer = {};
+    auto why = fail(errc::connection_lost, "a cancelled statement or its cancel did not end "
+                                           "within " +
+                                               pretty(settings_.cleanup_timeout));
+    note(pool_event::quarantine_timeout, s.conn.get(), &why);
+    if (s.phase == slot_phase::lease)
+      lose_lease(s, why);
+    if (s.phase == slot_phase::statement)
+      lose_running(s, why);
+    close(s);
+  });
 }
 
 void pool_core::send_cancels() {
@@ -102,8 +108,10 @@ void pool_core::on_cancel_settled(pool_slot& s) {
 }
 
 void pool_core::settle(pool_slot& s) {
-  if (s.busy || s.cancelling)
+  if (s.busy)
     return;
+  if (s.cancelling)
+    return limit_quarantine(s); // a neighbour's turn has stopped the timer, maybe
   std::erase(cancels_due_, &s);
   s.abandoned = false;
   timers_.cancel(s.cleanup_timer);

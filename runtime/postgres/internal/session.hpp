@@ -152,6 +152,7 @@ private:
   void on_readable() override;
   void on_writable() override;
   void proceed();
+  void await_input();
   /// Takes all results that have arrived. False if the connection is unusable.
   bool collect();
   bool take(pq_answer got);

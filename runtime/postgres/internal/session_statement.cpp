@@ -6,6 +6,8 @@
 #include "dbs/runtime/postgres/internal/session.hpp"
 #include "dbs/runtime/postgres/statement_class.hpp"
 
+#include <openssl/ssl.h>
+
 #include <cassert>
 #include <unordered_map>
 #include <utility>
@@ -234,11 +236,7 @@ void session::on_readable() {
   auto self = shared_from_this();
   env_.enter([this] {
     // It also writes what is left to write: no deadlock if both sides are full.
-    auto* conn = conn_.get();
-    // OpenSSL may keep the rest of a record of up to 16 KiB, for which no socket gets
-    // readable again. libpq reads 8 KiB at least, so twice is enough.
-    if (PQconsumeInput(conn) != 1 ||
-        (PQsslInUse(conn) != 0 && PQisBusy(conn) != 0 && PQconsumeInput(conn) != 1))
+    if (PQconsumeInput(conn_.get()) != 1)
       break_off();
     proceed();
   });
@@ -265,7 +263,19 @@ void session::proceed() {
   if (farewell_)
     lose();
   else if (!waits_for_step())
-    socket_.await_readable();
+    await_input();
+}
+
+void session::await_input() {
+  // libpq does not always take the whole of a record from OpenSSL, and for the rest no
+  // socket gets readable.
+  auto* tls = static_cast<SSL*>(PQsslStruct(conn_.get(), "OpenSSL"));
+  if (tls == nullptr || SSL_pending(tls) == 0)
+    return socket_.await_readable();
+  env_.io().post([self = shared_from_this()] {
+    if (!self->closed_ && !self->lost_)
+      self->on_readable();
+  });
 }
 
 bool session::collect() {

@@ -271,6 +271,26 @@ TEST_CASE("a late statement is answered at once, and cancelled when it is its tu
   CHECK(f.counter("cancel") == 1);
 }
 
+TEST_CASE("a shared connection whose cancel does not settle is closed in the end") {
+  shared_fixture f;
+  f.open();
+  auto late = f.share("select 1", 1, f.now + 10ms);
+  auto b = f.share("select 2");
+  f.server.settles_cancels = false;
+  f.advance(10ms);
+  CHECK(f.code(late) == errc::deadline_exceeded);
+  // It is its neighbour's turn, and then nobody's.
+  f.answer_one();
+  f.answer_one();
+  CHECK(f.code(b) == errc::none);
+  auto c = f.share("select 3");
+  f.server.answers = true;
+  f.advance(f.settings.cleanup_timeout);
+  CHECK(f.counter("quarantine_timeout") == 1);
+  CHECK(f.code(c) == errc::none);
+  CHECK(f.server.opened == 2);
+}
+
 TEST_CASE("a neighbour that a cancel hits is run again") {
   shared_fixture f;
   f.open();
