@@ -70,7 +70,7 @@ struct database_services::impl {
   /// Who listens to what: touched by the listener, and when all loops have stopped.
   std::shared_ptr<listener_subscriptions> subscriptions =
       std::make_shared<listener_subscriptions>();
-  /// PostgreSQL's traffic has a loop to itself.
+  /// The traffic of PostgreSQL and Redis, which idle workers serve.
   event_loop sockets;
   /// Everybody else, the supervisor among them.
   event_loop control;
@@ -113,7 +113,7 @@ child_spec database_services::impl::redis_spec() {
   spec.id = "redis";
   spec.front = front_of(spec.id);
   spec.spawn = [this]() -> manager_control_actor {
-    return spawn_redis(control, {options.configuration.values.redis, metrics, log});
+    return spawn_redis(sockets, {options.configuration.values.redis, metrics, log, {}});
   };
   return spec;
 }
@@ -191,6 +191,10 @@ database_client database_services::database() const {
 listener_client database_services::listener() const {
   return listener_client{
       caf::actor_cast<postgres_listener_actor>(impl_->fronts.at("postgres_listener"))};
+}
+
+redis_client database_services::redis() const {
+  return redis_client{caf::actor_cast<redis_actor>(impl_->fronts.at("redis"))};
 }
 
 health_client database_services::health() const {

@@ -10,6 +10,7 @@
 #include "dbs/actors/client/database_client.hpp"
 #include "dbs/actors/client/health_client.hpp"
 #include "dbs/actors/client/listener_client.hpp"
+#include "dbs/actors/client/redis_client.hpp"
 #include "dbs/config/load.hpp"
 #include "dbs/messages/manager/supervisor.hpp"
 #include "dbs/runtime/observe/metrics.hpp"
@@ -40,6 +41,7 @@ class database_services {
 public:
   database_client database() const;
   listener_client listener() const;
+  redis_client redis() const;
   health_client health() const;
 
   /// The tree, for tools: children, states, statistics, resizing. Valid for the life

@@ -204,6 +204,11 @@ std::vector<pinned> table() {
       pin(pg_event_kind::gap, "01"),
       pin(listen_atom_v, ""),
       pin(unlisten_atom_v, ""),
+      pin(make_redis_command("GET", "k").with_source(blob{"s"}), ""),
+      pin(redis_batch{{make_redis_command("PING")}}, ""),
+      pin(redis_reply::failure(errc::in_doubt, "ab"), ""),
+      pin(std::vector<redis_reply>{redis_reply{}}, ""),
+      pin(command_atom_v, ""),
   };
 }
 
