@@ -51,7 +51,9 @@ TEST_CASE("a command travels, and what was changed on the way is refused or stil
   size_t refused = 0;
   for (int i = 0; i < 10'000; ++i) {
     auto changed = bytes;
-    changed[random() % changed.size()] = static_cast<char>(random());
+    // Of the count of words, or of the bulks; their size stays, it is CAF's.
+    auto at = random() % (4 + command.bulks().size());
+    changed[at < 4 ? at : at + 1] = static_cast<char>(random());
     auto loaded = test::deserialize<redis_command>(changed);
     refused += loaded ? 0 : 1;
     if (!loaded)
