@@ -78,8 +78,8 @@ struct database_services::impl {
   /// Who listens to what: touched by the listener, and when all loops have stopped.
   std::shared_ptr<listener_subscriptions> subscriptions =
       std::make_shared<listener_subscriptions>();
-  /// PostgreSQL's traffic has a loop to itself, one for all pools: an idle worker waits
-  /// for one loop at a time, and would serve the pools of another one by a detour.
+  /// The traffic of PostgreSQL, of all pools, and of Redis: an idle worker waits for one loop
+  /// at a time, and would serve those of another one by a detour.
   event_loop sockets;
   /// Everybody else, the supervisor among them.
   event_loop control;
@@ -122,7 +122,7 @@ child_spec database_services::impl::redis_spec() {
   spec.id = "redis";
   spec.front = front_of(spec.id);
   spec.spawn = [this]() -> manager_control_actor {
-    return spawn_redis(control, {options.configuration.values.redis, metrics, log});
+    return spawn_redis(sockets, {options.configuration.values.redis, metrics, log, {}});
   };
   return spec;
 }
@@ -224,6 +224,10 @@ caf::expected<database_client> database_services::database(const std::string& na
 listener_client database_services::listener() const {
   return listener_client{
       caf::actor_cast<postgres_listener_actor>(impl_->fronts.at("postgres_listener"))};
+}
+
+redis_client database_services::redis() const {
+  return redis_client{caf::actor_cast<redis_actor>(impl_->fronts.at("redis"))};
 }
 
 health_client database_services::health() const {

@@ -10,6 +10,7 @@
 #include "dbs/actors/client/database_client.hpp"
 #include "dbs/actors/client/health_client.hpp"
 #include "dbs/actors/client/listener_client.hpp"
+#include "dbs/actors/client/redis_client.hpp"
 #include "dbs/config/load.hpp"
 #include "dbs/messages/manager/supervisor.hpp"
 #include "dbs/runtime/observe/metrics.hpp"
@@ -46,7 +47,7 @@ public:
 
   /// Notifications of the database of `[database]`; named ones have no listener.
   listener_client listener() const;
-
+  redis_client redis() const;
   health_client health() const;
 
   /// The tree, for tools: children, states, statistics, resizing. Valid for the life

@@ -23,6 +23,8 @@ enum class pg_isolation : uint8_t;
 class blob;
 class pg_params;
 class pg_result;
+class redis_command;
+class redis_reply;
 
 struct call_context;
 struct child_info;
@@ -40,6 +42,7 @@ struct pg_savepoint;
 struct pg_statement;
 struct pg_transaction;
 struct pg_transfer;
+struct redis_batch;
 struct resize_request;
 struct services_health;
 struct stats_report;
@@ -129,5 +132,12 @@ CAF_ADD_TYPE_ID(dbs, (dbs::pg_event))
 CAF_ADD_TYPE_ID(dbs, (dbs::pg_event_kind))
 CAF_ADD_ATOM(dbs, dbs, listen_atom)
 CAF_ADD_ATOM(dbs, dbs, unlisten_atom)
+
+// -- Redis: commands -------------------------------------------------------------
+CAF_ADD_TYPE_ID(dbs, (dbs::redis_command))
+CAF_ADD_TYPE_ID(dbs, (dbs::redis_batch))
+CAF_ADD_TYPE_ID(dbs, (dbs::redis_reply))
+CAF_ADD_TYPE_ID(dbs, (std::vector<dbs::redis_reply>))
+CAF_ADD_ATOM(dbs, dbs, command_atom)
 
 CAF_END_TYPE_ID_BLOCK(dbs)

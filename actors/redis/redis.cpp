@@ -2,50 +2,50 @@
 
 #include "dbs/actors/redis/internal/redis_metrics.hpp"
 #include "dbs/messages/error_detail.hpp"
+#include "dbs/runtime/redis/socket_transport.hpp"
 
-#include <hiredis/hiredis.h>
-
-#include <algorithm>
 #include <chrono>
+#include <random>
 
 namespace dbs {
 
 namespace {
 
-using namespace std::chrono_literals;
+constexpr caf::timespan tick_interval = std::chrono::seconds{1};
 
-/// After a loss the first attempt comes soon, but never at once: a server that
-/// accepts and hangs up would keep us busy.
-constexpr backoff_options reconnect_delays{.first = 50ms, .base = 100ms, .cap = 1s, .jitter = 0.2};
-
-double to_ms(caf::timespan x) {
-  return std::chrono::duration<double, std::milli>{x}.count();
-}
-
-/// What Redis answers to PING: "PONG", as a status.
-caf::expected<std::string> pong(caf::expected<redis::reply_ptr> answer) {
-  if (!answer)
-    return std::move(answer.error());
-  auto& reply = **answer;
-  if (reply.type != REDIS_REPLY_STATUS || std::string_view{reply.str, reply.len} != "PONG")
-    return fail(errc::protocol_error, "redis answered PING with something else than PONG");
-  return std::string{reply.str, reply.len};
+template <class T>
+void give(reply<T> answer, caf::expected<T> what) {
+  if (what)
+    answer.deliver(std::move(*what));
+  else
+    answer.deliver(std::move(what.error()));
 }
 
 } // namespace
 
 redis_state::redis_state(loop_actor<actor_type>* self, redis_options options)
-    : self_(self), settings_(std::move(options.settings)), registry_(std::move(options.metrics)),
-      metrics_(std::make_unique<internal::redis_metrics>(*registry_)), log_(std::move(options.log)),
-      backoff_(reconnect_delays) {
-  metrics_->up->set(0); // a predecessor may have died while Redis was there
+    : self_(self), settings_(std::move(options.settings)),
+      metrics_(std::make_unique<internal::redis_metrics>(std::move(options.metrics))),
+      log_(std::move(options.log)), environment_(self),
+      core_(settings_, options.limits, redis::make_socket_transports(environment_, settings_),
+            self->timers(), *this, std::random_device{}()) {}
+
+redis_state::~redis_state() {
+  self_->io().forget(*this);
 }
 
-redis_state::~redis_state() = default;
-
 redis_state::actor_type::behavior_type redis_state::make_behavior() {
+  // The client counts them.
+  self_->answer_late_requests();
   return {
-      [this](ping_atom, const call_context& context) { return ping(context); },
+      // -- redis_actor
+      [this](command_atom, const call_context& context, redis_command& what) {
+        return command(context, std::move(what));
+      },
+      [this](command_atom, const call_context& context, redis_batch& batch) {
+        return command(context, std::move(batch));
+      },
+      // -- manager_control_actor
       [this](start_atom, const call_context&) { return start(); },
       [this](ready_atom, const call_context&) { return ready(); },
       [this](drain_atom, const call_context& context) { return drain(context); },
@@ -59,222 +59,175 @@ redis_state::actor_type::behavior_type redis_state::make_behavior() {
 
 // -- messages --------------------------------------------------------------------------
 
-caf::result<std::string> redis_state::ping(const call_context& context) {
-  if (life_ == life::created)
-    return fail(errc::not_ready, "redis has not been started");
-  if (life_ != life::started)
-    return fail(errc::draining, "redis is shutting down");
-  if (!connected())
-    return fail(errc::connection_lost, last_error_
-                                           ? "redis is not there: " + detail(last_error_).what
-                                           : "redis is not connected yet");
-  auto timeout = settings_.command_timeout;
-  if (context.has_deadline())
-    timeout = std::min(timeout,
-                       std::chrono::duration_cast<caf::timespan>(context.deadline - self_->now()));
-  // Shared, because callbacks are copyable and a reply is not.
-  auto caller = std::make_shared<reply<std::string>>(self_);
-  auto refused = connection_->command(
-      {"PING"}, timeout, [this, caller](auto answer) { finish_ping(*caller, std::move(answer)); });
-  if (refused) {
-    caller->deliver(std::move(refused));
-  } else {
-    ++running_;
-    metrics_->pings->add();
-  }
-  return reply<std::string>::pending();
+caf::result<redis_reply> redis_state::command(const call_context& context, redis_command what) {
+  auto token = replies_.put(reply<redis_reply>{self_});
+  core_.execute(std::move(what), context.deadline, *this, token);
+  return reply<redis_reply>::pending();
 }
 
-void redis_state::finish_ping(reply<std::string>& caller, caf::expected<redis::reply_ptr> answer) {
-  auto result = pong(std::move(answer));
-  if (result)
-    caller.deliver(std::move(*result));
-  else
-    caller.deliver(std::move(result.error()));
-  if (--running_ == 0 && life_ == life::draining)
-    finish_drain();
+caf::result<std::vector<redis_reply>> redis_state::command(const call_context& context,
+                                                           redis_batch batch) {
+  auto token = batches_.put(reply<std::vector<redis_reply>>{self_});
+  core_.execute(std::move(batch.commands), context.deadline, *this, token);
+  return reply<std::vector<redis_reply>>::pending();
+}
+
+void redis_state::on_reply(request_token token, caf::expected<redis_reply> reply) {
+  give(replies_.take(token), std::move(reply));
+}
+
+void redis_state::on_replies(request_token token, caf::expected<std::vector<redis_reply>> replies) {
+  give(batches_.take(token), std::move(replies));
+}
+
+void redis_state::flush_soon() {
+  if (!std::exchange(flush_is_deferred_, true))
+    self_->io().defer(*this);
+}
+
+void redis_state::run_deferred() {
+  // Keeps the actor alive, whatever the client finds out.
+  caf::strong_actor_ptr guard{self_->ctrl()};
+  self_->enter([this] {
+    flush_is_deferred_ = false;
+    core_.flush();
+  });
 }
 
 caf::result<void> redis_state::start() {
-  if (life_ == life::draining)
+  if (drains_)
     return fail(errc::draining, "redis is shutting down");
-  if (life_ == life::created) {
-    life_ = life::started;
-    connect();
+  if (!std::exchange(started_, true)) {
+    core_.start();
+    tick();
   }
   return startup_.start(self_);
 }
 
 caf::result<void> redis_state::ready() {
-  if (life_ == life::draining || life_ == life::drained)
+  if (drains_)
     return fail(errc::draining, "redis is shutting down");
   return startup_.ready(self_);
 }
 
 caf::result<void> redis_state::drain(const call_context& context) {
-  if (life_ == life::drained)
-    return caf::unit;
   draining_.emplace_back(self_);
-  auto first = life_ != life::draining;
-  life_ = life::draining;
-  if (running_ == 0) {
-    finish_drain();
-  } else if (first && context.has_deadline()) {
-    // Without a deadline the timeouts of the running commands are the bound.
-    self_->timers().schedule(context.deadline, [this] {
-      if (life_ == life::draining)
-        connection_->abort(fail(errc::draining, "redis is shutting down"));
-    });
+  if (std::exchange(drains_, true)) {
+    if (core_.drained())
+      on_drained();
+    return reply<void>::pending();
   }
+  if (context.has_deadline())
+    // Without a deadline those of the running commands are the bound.
+    self_->timers().schedule(
+        context.deadline, [this] { core_.abort(fail(errc::draining, "redis is shutting down")); });
+  core_.drain();
   return reply<void>::pending();
 }
 
-void redis_state::finish_drain() {
-  life_ = life::drained;
-  connection_.reset();
-  self_->timers().cancel(reconnect_timer_);
-  self_->timers().cancel(probe_timer_);
+void redis_state::on_drained() {
+  metrics_->publish(core_.figures(), self_->now());
+  metrics_->set_up(false);
   startup_.ended(fail(errc::draining, "redis is shutting down"));
   for (auto& caller : draining_)
     caller.deliver();
   draining_.clear();
 }
 
+// -- how it stands ---------------------------------------------------------------------
+
+void redis_state::tick() {
+  if (core_.drained())
+    return;
+  metrics_->publish(core_.figures(), self_->now());
+  self_->timers().schedule_after(tick_interval, [this] { tick(); });
+}
+
+void redis_state::on_up() {
+  if (std::exchange(was_up_, true))
+    log_->log("redis", observe::log_level::info, "redis is back",
+              {{"endpoint", redis::endpoint_name(settings_.target.address)}});
+  metrics_->set_up(true);
+  startup_.succeeded();
+}
+
+void redis_state::on_down(const caf::error& reason) {
+  // The first failure of the start is the supervisor's to tell.
+  if (startup_.is_ready())
+    log_->log("redis", observe::log_level::error, "redis is lost",
+              {{"endpoint", redis::endpoint_name(settings_.target.address)},
+               {"reason", detail(reason).what}});
+  metrics_->set_up(false);
+  startup_.failed(reason);
+}
+
+void redis_state::record_command(caf::timespan took) {
+  metrics_->command().record(took);
+}
+
+void redis_state::record_probe(caf::timespan took) {
+  metrics_->probe().record(took);
+}
+
 health_report redis_state::health() const {
+  auto figures = core_.figures();
+  auto why = detail(core_.last_error()).what;
   health_report result;
   result.component = "redis";
-  auto why = detail(last_error_).what;
-  if (startup_.is_ready() && misses_ == 0) {
-    result.status = health_status::healthy;
-  } else if (startup_.is_ready()) {
-    result.status = health_status::degraded;
-    result.detail = std::move(why);
-  } else if (life_ == life::drained) {
+  if (core_.drained()) {
     result.detail = "redis has been shut down";
+  } else if (!core_.up()) {
+    result.detail = why.empty() ? "redis has not answered yet" : why;
+  } else if (core_.hangs()) {
+    result.status = health_status::degraded;
+    result.detail = "redis does not answer in time";
+  } else if (figures.connections < settings_.pool_min && core_.reconnects()) {
+    result.status = health_status::degraded;
+    result.detail = std::to_string(figures.connections) + " of " +
+                    std::to_string(settings_.pool_min) + " connections: " + why;
   } else {
-    result.detail = why.empty() ? "redis has not answered yet" : std::move(why);
+    result.status = health_status::healthy;
   }
   result.fields = {
       {"endpoint", redis::endpoint_name(settings_.target.address)},
-      {"connected", connected()},
-      {"ping_ms.last",
-       round_trips_ == 0 ? 0.0 : round_trips_ms_[(round_trips_ - 1) % round_trips_ms_.size()]},
-      {"response_time_ms.p95", p95_ms()},
-      {"reconnects", std::max<int64_t>(internal::total(metrics_->connects) - 1, 0)},
-      {"last_error", detail(last_error_).what},
+      {"connected", core_.up()},
+      {"connections", static_cast<int64_t>(figures.connections)},
+      {"in_flight", static_cast<int64_t>(figures.in_flight)},
+      {"waiting", static_cast<int64_t>(figures.waiting)},
+      {"response_time_ms.p95", metrics_->probe_p95_ms()},
+      {"connections.lost", static_cast<int64_t>(figures.lost)},
+      {"last_error", why},
   };
   return result;
 }
 
 stats_report redis_state::stats() const {
+  auto x = core_.figures();
+  auto number = [](auto n) { return static_cast<int64_t>(n); };
   return {"redis",
           {
-              {"connected", connected()},
-              {"pings.sent", internal::total(metrics_->pings)},
-              {"pings.running", static_cast<int64_t>(running_)},
-              {"probes.sent", internal::total(metrics_->probes)},
-              {"probes.failed", internal::total(metrics_->failed_probes)},
-              {"connections.opened", internal::total(metrics_->connects)},
-              {"connections.lost", internal::total(metrics_->lost)},
+              {"connections.ready", number(x.connections)},
+              {"connections.connecting", number(x.connecting)},
+              {"connections.min", number(settings_.pool_min)},
+              {"connections.max", number(settings_.pool_max)},
+              {"connections.opened", number(x.connects)},
+              {"connections.failed", number(x.connect_failures)},
+              {"connections.lost", number(x.lost)},
+              {"commands", number(x.commands)},
+              {"commands.in_flight", number(x.in_flight)},
+              {"commands.in_flight_bytes", number(x.in_flight_bytes)},
+              {"commands.waiting", number(x.waiting)},
+              {"commands.batches", number(x.batches)},
+              {"commands.refused", number(x.refused)},
+              {"commands.overloaded", number(x.overloaded)},
+              {"commands.late", number(x.late)},
+              {"commands.in_doubt", number(x.in_doubt)},
+              {"commands.repeated", number(x.repeated)},
+              {"server_errors", number(x.server_errors)},
+              {"scripts_sent", number(x.scripts_sent)},
+              {"probes.sent", number(x.probes)},
+              {"probes.failed", number(x.failed_probes)},
           }};
-}
-
-double redis_state::p95_ms() const {
-  auto size = std::min(round_trips_, round_trips_ms_.size());
-  if (size == 0)
-    return 0;
-  auto sorted = round_trips_ms_;
-  auto nth = sorted.begin() + static_cast<std::ptrdiff_t>((size * 95 + 99) / 100 - 1);
-  std::nth_element(sorted.begin(), nth, sorted.begin() + static_cast<std::ptrdiff_t>(size));
-  return *nth;
-}
-
-// -- the connection --------------------------------------------------------------------
-
-void redis_state::connect() {
-  connection_ = std::make_unique<redis::connection>(self_->io(), self_->timers(), loop_entry{self_},
-                                                    settings_);
-  connection_->connect([this] { probe(); },
-                       [this](caf::error reason) { on_closed(std::move(reason)); });
-}
-
-void redis_state::on_closed(caf::error reason) {
-  connection_.reset();
-  self_->timers().cancel(probe_timer_);
-  misses_ = 0;
-  if (std::exchange(proved_, false))
-    metrics_->lost->add();
-  on_failure(std::move(reason));
-  if (life_ == life::started)
-    reconnect_timer_ = self_->timers().schedule_after(backoff_.next(), [this] { connect(); });
-}
-
-void redis_state::probe() {
-  auto started = self_->now();
-  metrics_->probes->add();
-  auto refused =
-      connection_->command({"PING"}, settings_.command_timeout,
-                           [this, started](auto answer) { on_probe(started, std::move(answer)); });
-  if (refused)
-    on_probe(started, std::move(refused));
-}
-
-void redis_state::on_probe(time_point started, caf::expected<redis::reply_ptr> answer) {
-  if (life_ == life::drained)
-    return;
-  auto result = pong(std::move(answer));
-  if (result) {
-    on_pong(std::chrono::duration_cast<caf::timespan>(self_->now() - started));
-  } else {
-    metrics_->failed_probes->add();
-    auto& reason = result.error();
-    if (reason == errc::in_doubt || reason == errc::connection_lost)
-      return; // on_closed follows and knows more
-    if (reason == errc::query_failed || reason == errc::protocol_error)
-      on_failure(std::move(reason)); // it answers, but it does not work: LOADING, say
-    else
-      on_miss(std::move(reason));
-  }
-  if (connected() && misses_ < max_misses)
-    probe_timer_ = self_->timers().schedule(std::max(started + probe_interval, self_->now()),
-                                            [this] { probe(); });
-}
-
-void redis_state::on_pong(caf::timespan took) {
-  metrics_->probe->record(took);
-  round_trips_ms_[round_trips_++ % round_trips_ms_.size()] = to_ms(took);
-  misses_ = 0;
-  if (!std::exchange(proved_, true)) {
-    metrics_->connects->add();
-    backoff_.reset();
-  }
-  if (!startup_.is_ready() && was_ready_)
-    log_->log("redis", observe::log_level::info, "redis is back",
-              {{"endpoint", redis::endpoint_name(settings_.target.address)}});
-  was_ready_ = true;
-  metrics_->up->set(1);
-  startup_.succeeded();
-}
-
-void redis_state::on_miss(caf::error reason) {
-  if (++misses_ < max_misses && startup_.is_ready()) {
-    last_error_ = std::move(reason); // degraded until the next probe
-    return;
-  }
-  on_failure(reason);
-  if (misses_ >= max_misses)
-    connection_->abort(std::move(reason));
-}
-
-void redis_state::on_failure(caf::error reason) {
-  last_error_ = std::move(reason);
-  // The first failure of the start is the supervisor's to tell.
-  if (startup_.is_ready() && life_ == life::started)
-    log_->log("redis", observe::log_level::error, "redis is lost",
-              {{"endpoint", redis::endpoint_name(settings_.target.address)},
-               {"reason", detail(last_error_).what}});
-  metrics_->up->set(0);
-  startup_.failed(last_error_);
 }
 
 redis_state::actor_type spawn_redis(event_loop& loop, redis_options options) {

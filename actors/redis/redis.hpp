@@ -1,17 +1,18 @@
-// The Redis manager: one connection that says whether Redis is there.
+// The Redis client as a manager: translates messages for the client's logic and gives it a
+// loop, timers and sockets.
 #pragma once
 
 #include "dbs/config/settings.hpp"
 #include "dbs/messages/manager/control.hpp"
 #include "dbs/messages/redis/redis.hpp"
+#include "dbs/runtime/caf/actor_environment.hpp"
 #include "dbs/runtime/caf/loop_actor.hpp"
+#include "dbs/runtime/caf/reply_slab.hpp"
 #include "dbs/runtime/caf/startup.hpp"
 #include "dbs/runtime/observe/log.hpp"
 #include "dbs/runtime/observe/metrics.hpp"
-#include "dbs/runtime/redis/connection.hpp"
-#include "dbs/runtime/resilience/backoff.hpp"
+#include "dbs/runtime/redis/redis_core.hpp"
 
-#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,7 +20,7 @@
 namespace dbs {
 
 namespace internal {
-struct redis_metrics;
+class redis_metrics;
 } // namespace internal
 
 /// What the Redis manager needs; shared by its incarnations.
@@ -27,22 +28,17 @@ struct redis_options {
   redis_settings settings;
   std::shared_ptr<observe::registry> metrics;
   std::shared_ptr<observe::logger> log;
+  redis::client_limits limits;
 };
 
-/// Owns one connection to Redis, which it probes with a PING every second and makes
-/// anew when it breaks or does not answer twice in a row.
-///
-/// Commands that are pending when the connection breaks fail with it; nothing is
-/// repeated. Dies with nothing lost but them.
-class redis_state {
+/// Owns the client's logic and, through it, all connections. When it dies, the connections
+/// close and open requests are answered `restarted`.
+class redis_state : private redis::redis_core_owner,
+                    private redis::reply_sink,
+                    private deferred_work {
 public:
   using actor_type = redis_actor::extend_with<manager_control_actor>;
   static inline const char* name = "dbs.redis";
-
-  /// From the start of one probe to the start of the next.
-  static constexpr caf::timespan probe_interval = std::chrono::seconds{1};
-  /// Unanswered probes in a row that end a connection.
-  static constexpr uint32_t max_misses = 2;
 
   redis_state(loop_actor<actor_type>* self, redis_options options);
   ~redis_state();
@@ -50,66 +46,53 @@ public:
   actor_type::behavior_type make_behavior();
 
 private:
-  using time_point = caf::actor_clock::time_point;
+  using request_token = redis::request_token;
 
   // -- messages ------------------------------------------------------------------
 
-  caf::result<std::string> ping(const call_context& context);
+  caf::result<redis_reply> command(const call_context& context, redis_command what);
+  caf::result<std::vector<redis_reply>> command(const call_context& context, redis_batch batch);
   caf::result<void> start();
   caf::result<void> ready();
   caf::result<void> drain(const call_context& context);
   health_report health() const;
   stats_report stats() const;
 
-  // -- the connection ------------------------------------------------------------
+  void tick();
 
-  void connect();
-  void on_closed(caf::error reason);
-  void probe();
-  void on_probe(time_point started, caf::expected<redis::reply_ptr> answer);
-  void on_pong(caf::timespan took);
-  void on_miss(caf::error reason);
-  void on_failure(caf::error reason);
-  void finish_ping(reply<std::string>& caller, caf::expected<redis::reply_ptr> answer);
-  void finish_drain();
+  // -- the client's answers and events ---------------------------------------------
 
-  bool connected() const noexcept { return connection_ && connection_->ready(); }
-  /// Over the last minute or so; 0 without a probe.
-  double p95_ms() const;
+  void on_reply(request_token token, caf::expected<redis_reply> reply) override;
+  void on_replies(request_token token, caf::expected<std::vector<redis_reply>> replies) override;
+  void flush_soon() override;
+  void run_deferred() override;
+  void on_up() override;
+  void on_down(const caf::error& reason) override;
+  void on_drained() override;
+  void record_command(caf::timespan took) override;
+  void record_probe(caf::timespan took) override;
 
   loop_actor<actor_type>* self_;
-  redis_settings settings_;
-  /// Keeps alive what the metrics point into.
-  std::shared_ptr<observe::registry> registry_;
+  const redis_settings settings_;
   std::unique_ptr<internal::redis_metrics> metrics_;
   std::shared_ptr<observe::logger> log_;
-  std::unique_ptr<redis::connection> connection_;
-  backoff backoff_;
-  timer_queue::timer_id reconnect_timer_;
-  timer_queue::timer_id probe_timer_;
+  actor_environment<loop_actor<actor_type>> environment_;
 
-  enum class life : uint8_t { created, started, draining, drained };
-  life life_ = life::created;
-  /// Ready while the last probe was answered as it should be.
+  internal::reply_slab<redis_reply> replies_;
+  internal::reply_slab<std::vector<redis_reply>> batches_;
   startup startup_;
-  /// Redis has been there; what follows is a loss or a return.
-  bool was_ready_ = false;
-  /// The current connection has answered a probe.
-  bool proved_ = false;
-  uint32_t misses_ = 0;
-  /// Why Redis is not usable, or was not last time.
-  caf::error last_error_;
-
   std::vector<reply<void>> draining_;
-  /// Pings of callers that Redis has not answered.
-  size_t running_ = 0;
+  bool started_ = false;
+  bool drains_ = false;
+  bool flush_is_deferred_ = false;
+  /// Redis has been there; what follows is a loss or a return.
+  bool was_up_ = false;
 
-  /// The latest round-trip times of probes, in a ring.
-  std::array<double, 64> round_trips_ms_{};
-  size_t round_trips_ = 0;
+  // Last, so that it goes first: it closes the connections, which use the above.
+  redis::redis_core core_;
 };
 
-/// Spawns the Redis manager on `loop`. It connects when it is told to start.
+/// Spawns the Redis client on `loop`. It connects when it is told to start.
 redis_state::actor_type spawn_redis(event_loop& loop, redis_options options);
 
 } // namespace dbs

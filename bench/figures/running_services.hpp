@@ -22,6 +22,8 @@ public:
 
   database_client database() const { return services_.database(); }
 
+  redis_client redis() const { return services_.redis(); }
+
 private:
   program_config config_;
   caf::actor_system system_{config_};

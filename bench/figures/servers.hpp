@@ -25,6 +25,8 @@ public:
 
   const testing::private_postgres& postgres() const noexcept { return postgres_; }
 
+  const testing::private_redis& redis() const noexcept { return redis_; }
+
 private:
   testing::private_postgres postgres_;
   testing::private_redis redis_;

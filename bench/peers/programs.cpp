@@ -44,14 +44,19 @@ std::string run(const std::filesystem::path& what, std::vector<std::string> argu
 
 /// Runs a script of this folder, which prints its rate in its last line.
 double run_script(const std::filesystem::path& interpreter, const std::string& script,
+                  std::vector<std::string> arguments, window how) {
+  arguments.insert(arguments.begin(), std::string{DBS_BENCH_PEERS "/"} + script);
+  arguments.insert(arguments.end(),
+                   {std::to_string(kv_rows), seconds(how.warm_up), seconds(how.counted)});
+  return std::stod(testing::tail(run(interpreter, std::move(arguments), how), 1));
+}
+
+double run_script(const std::filesystem::path& interpreter, const std::string& script,
                   const program_load& load) {
-  auto output = run(interpreter,
-                    {std::string{DBS_BENCH_PEERS "/"} + script,
-                     load.server.socket_directory().string(), std::to_string(load.server.port()),
-                     std::to_string(load.connections), std::to_string(load.callers),
-                     std::to_string(kv_rows), seconds(load.how.warm_up), seconds(load.how.counted)},
+  return run_script(interpreter, script,
+                    {load.server.socket_directory().string(), std::to_string(load.server.port()),
+                     std::to_string(load.connections), std::to_string(load.callers)},
                     load.how);
-  return std::stod(testing::tail(output, 1));
 }
 
 } // namespace
@@ -78,6 +83,11 @@ double asyncpg_pool(const program_load& load) {
 
 double node_postgres_pool(const program_load& load) {
   return run_script(program("node"), "node_postgres.mjs", load);
+}
+
+double ioredis(const std::string& host, uint16_t port, int callers, window how) {
+  return run_script(program("node"), "ioredis.mjs",
+                    {host, std::to_string(port), std::to_string(callers)}, how);
 }
 
 double pgbench(const program_load& load) {

@@ -6,6 +6,7 @@
 #include "dbs/testing/servers/private_postgres.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -27,6 +28,10 @@ double asyncpg_pool(const program_load& load);
 
 /// node-postgres with its pool. The package is found through NODE_PATH.
 double node_postgres_pool(const program_load& load);
+
+/// ioredis with automatic pipelining, on one connection. The package is found through
+/// NODE_PATH.
+double ioredis(const std::string& host, uint16_t port, int callers, window how);
 
 /// pgbench -M prepared, with as many clients as `load` has connections.
 double pgbench(const program_load& load);

@@ -1,6 +1,8 @@
 // Machinery of result.hpp: reads and writes the layout that is documented there.
 #pragma once
 
+#include "dbs/messages/internal/little_endian.hpp"
+
 #include <caf/error.hpp>
 
 #include <cstddef>
@@ -16,26 +18,6 @@ inline constexpr size_t result_header_size = 32;
 inline constexpr size_t result_column_size = 12;
 inline constexpr char result_magic[] = {'D', 'B', 'R', 1};
 inline constexpr uint32_t result_null_bit = uint32_t{1} << 31;
-
-/// Compilers turn these into one move on little-endian machines.
-inline uint32_t load_u32(const char* from) noexcept {
-  auto byte = [from](int i) { return static_cast<uint32_t>(static_cast<unsigned char>(from[i])); };
-  return byte(0) | byte(1) << 8 | byte(2) << 16 | byte(3) << 24;
-}
-
-inline uint64_t load_u64(const char* from) noexcept {
-  return load_u32(from) | static_cast<uint64_t>(load_u32(from + 4)) << 32;
-}
-
-inline void store_u32(char* to, uint32_t x) noexcept {
-  for (auto i = 0; i < 4; ++i)
-    to[i] = static_cast<char>(x >> (8 * i) & 0xff);
-}
-
-inline void store_u64(char* to, uint64_t x) noexcept {
-  store_u32(to, static_cast<uint32_t>(x));
-  store_u32(to + 4, static_cast<uint32_t>(x >> 32));
-}
 
 /// A header without columns and rows, for empty results.
 inline constexpr char empty_result_header[result_header_size] = {};

@@ -154,15 +154,19 @@ void event_loop::run() {
   while (!io_.stopped()) {
     switch (duty_.next()) {
     case socket_duty::task::watch:
+      thread_watches_.store(true);
+      catch_up();
       if (io_.watch_sockets()) {
         io_.run_one();
       } else { // for lack of memory, say
         io_.run_for(look_interval);
         serve_ready_sockets();
       }
+      thread_watches_.store(false);
       break;
     case socket_duty::task::look_again:
       io_.leave_sockets();
+      catch_up();
       io_.run_for(look_interval);
       break;
     case socket_duty::task::sleep:
@@ -184,9 +188,26 @@ void event_loop::run_turn(loop_context::turn mine, F body) noexcept {
   auto* outer = std::exchange(loop_of_this_thread, this);
   wakes_callers_ = true;
   io_.run_in_turn(body);
+  run_deferred_or_put_off();
   wakes_callers_ = false;
   loop_of_this_thread = outer;
   wake_callers(std::move(mine));
+}
+
+void event_loop::run_deferred_or_put_off() {
+  if (!io_.has_deferred())
+    return;
+  auto more_may_come = workers_ != nullptr && (!woken_.empty() || workers_->has_jobs());
+  if (!more_may_come)
+    return io_.run_deferred();
+  // Else the thread looks soon, or is called by the worker that it sleeps for.
+  if (thread_watches_.load())
+    boost::asio::post(io_, [] {});
+}
+
+void event_loop::catch_up() noexcept {
+  if (io_.has_deferred())
+    run_turn(io_.take_turn(), [this] { io_.run_deferred(); });
 }
 
 void event_loop::await() noexcept {

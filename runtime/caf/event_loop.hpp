@@ -29,6 +29,11 @@ namespace dbs {
 /// `shared_queue_policy` schedules, an idle worker waits for the sockets and serves them as the
 /// loop, too: the callers that this wakes are its own next jobs.
 ///
+/// What was deferred in a turn (`loop_context::defer`) is run at its end; in a turn that
+/// somebody has borrowed, while the workers have jobs, at the end of a later one, since those
+/// may bring more of it. It does not wait for longer than the first worker that finds nothing
+/// to do, and the loop's thread looks after it, too.
+///
 /// Only loop actors run here. Anybody else that CAF hands to this unit - a caller
 /// woken by an answer - goes to the scheduler: callers' code never runs on a loop.
 /// They go together, after what is ready on the loop now: to wake a worker costs more
@@ -93,6 +98,11 @@ private:
   void await() noexcept override;
   void serve(bool interrupted) noexcept override;
   void interrupt() noexcept override;
+  bool has_put_off() const noexcept override { return io_.has_deferred(); }
+  void catch_up() noexcept override;
+
+  /// At the end of a turn that somebody has borrowed.
+  void run_deferred_or_put_off();
 
   loop_context io_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;
@@ -109,6 +119,8 @@ private:
   /// Whose idle workers wait for the sockets; null if it is none's.
   job_queue* workers_ = nullptr;
   socket_duty duty_;
+  /// The loop's thread waits for as long as it takes.
+  std::atomic<bool> thread_watches_{false};
   // For the worker that waits:
   socket_set::readiness ready_sockets_;
   bool thread_sleeps_ = false;

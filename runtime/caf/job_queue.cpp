@@ -14,6 +14,7 @@ thread_local job_queue* serving = nullptr;
 void job_queue::push(caf::resumable* job) {
   lock guard{mutex_};
   jobs_.push_back(job);
+  has_jobs_.store(true, std::memory_order_relaxed);
   if (serving == this)
     return; // this worker takes it next
   if (parked_.empty() && std::exchange(awaiting_, false))
@@ -24,6 +25,8 @@ void job_queue::push(caf::resumable* job) {
 caf::resumable* job_queue::pop(parking_place& place) {
   lock guard{mutex_};
   while (jobs_.empty()) {
+    if (catch_up(guard))
+      continue;
     if (!works_.empty() && at_work_ == nullptr) {
       do_idle_work(guard);
     } else {
@@ -35,6 +38,7 @@ caf::resumable* job_queue::pop(parking_place& place) {
   }
   auto* job = jobs_.front();
   jobs_.pop_front();
+  has_jobs_.store(!jobs_.empty(), std::memory_order_relaxed);
   return job;
 }
 
@@ -49,7 +53,7 @@ void job_queue::take_back(idle_work& work) {
   std::erase(works_, &work);
   if (at_work_ == &work && std::exchange(awaiting_, false))
     work.interrupt();
-  left_work_.wait(guard, [this, &work] { return at_work_ != &work; });
+  left_work_.wait(guard, [this, &work] { return at_work_ != &work && catching_up_ == 0; });
   // For the next work, if there is one.
   wake_one(guard);
 }
@@ -57,6 +61,21 @@ void job_queue::take_back(idle_work& work) {
 size_t job_queue::sleeping() {
   lock guard{mutex_};
   return parked_.size();
+}
+
+bool job_queue::catch_up(lock& guard) {
+  for (auto* work : works_) {
+    if (!work->has_put_off())
+      continue;
+    ++catching_up_;
+    guard.unlock();
+    work->catch_up();
+    guard.lock();
+    if (--catching_up_ == 0)
+      left_work_.notify_all();
+    return true;
+  }
+  return false;
 }
 
 void job_queue::do_idle_work(lock& guard) {

@@ -5,6 +5,7 @@
 
 #include <semaphore.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -25,6 +26,12 @@ public:
 
   /// From any thread, once for an `await` that runs or is about to: ends it.
   virtual void interrupt() noexcept = 0;
+
+  /// Whether something was put off until the queue is empty. From any thread.
+  virtual bool has_put_off() const noexcept = 0;
+
+  /// Does it. From any worker, also while another one is in `await`.
+  virtual void catch_up() noexcept = 0;
 
 protected:
   ~idle_work() = default;
@@ -73,6 +80,9 @@ public:
   /// How many workers sleep now. From any thread.
   size_t sleeping();
 
+  /// Whether jobs wait for a worker, as it was a moment ago. From any thread.
+  bool has_jobs() const noexcept { return has_jobs_.load(std::memory_order_relaxed); }
+
   /// Once all workers have ended.
   template <class F>
   void drain(F fn) {
@@ -84,6 +94,9 @@ private:
   using lock = std::unique_lock<std::mutex>;
 
   void do_idle_work(lock& guard);
+  /// Does what was put off until now. False if there is nothing. Releases the lock, for a
+  /// time.
+  bool catch_up(lock& guard);
   /// If somebody sleeps. Releases the lock, for a time.
   void wake_one(lock& guard);
 
@@ -95,7 +108,10 @@ private:
   idle_work* at_work_ = nullptr;
   /// It is in `await`, and nobody has interrupted it.
   bool awaiting_ = false;
+  /// Workers that catch up with some work now.
+  size_t catching_up_ = 0;
   std::condition_variable left_work_;
+  std::atomic<bool> has_jobs_{false}; // written under mutex_
 };
 
 } // namespace dbs

@@ -15,6 +15,16 @@
 
 namespace dbs {
 
+/// Something that is gathered in the turns of a loop to be done at once, such as a write.
+class deferred_work {
+public:
+  /// In a turn of the loop. May defer itself anew.
+  virtual void run_deferred() = 0;
+
+protected:
+  ~deferred_work() = default;
+};
+
 /// To wake a loop's thread costs more than most of what it is woken for. A loop that
 /// waits for its sockets may therefore lend its turn to a thread that has work for it:
 /// whoever has the turn is the loop for that time. Handlers that share state with
@@ -64,8 +74,11 @@ public:
   auto in_turn(Handler&& handler) {
     return [this, handler = std::forward<Handler>(handler)](auto&&... xs) mutable {
       auto mine = take_turn();
-      auto body = std::move(handler); // what it holds goes in the turn, too
-      body(std::forward<decltype(xs)>(xs)...);
+      {
+        auto body = std::move(handler); // what it holds goes in the turn, too
+        body(std::forward<decltype(xs)>(xs)...);
+      }
+      run_deferred();
     };
   }
 
@@ -98,6 +111,29 @@ public:
     }
     in_body_ = false;
   }
+
+  /// Runs `what` once, at the end of this turn, or of a later one that is about to come.
+  /// For who has the turn, like the next two.
+  void defer(deferred_work& what) {
+    deferred_.push_back(&what);
+    has_deferred_.store(true);
+  }
+
+  /// To be called before `what` is destroyed.
+  void forget(deferred_work& what) noexcept { std::erase(deferred_, &what); }
+
+  /// What ends a turn.
+  void run_deferred() {
+    while (!deferred_.empty()) {
+      auto* next = deferred_.back();
+      deferred_.pop_back();
+      next->run_deferred();
+    }
+    has_deferred_.store(false);
+  }
+
+  /// From any thread.
+  bool has_deferred() const noexcept { return has_deferred_.load(); }
 
   /// For who has the turn.
   socket_set& sockets() noexcept { return sockets_; }
@@ -144,9 +180,12 @@ private:
   std::vector<std::function<void()>> later_;
   std::vector<std::function<void()>> running_;
   socket_set sockets_;
+  std::vector<deferred_work*> deferred_;
+  std::atomic<bool> has_deferred_{false};
   std::function<void()> on_ready_ = [this] {
     auto mine = take_turn();
     sockets_.serve(sockets_.poll());
+    run_deferred();
   };
   /// The set as a whole.
   boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type> arrival_;

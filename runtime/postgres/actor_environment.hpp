@@ -1,37 +1,20 @@
-// The environment of connections that belong to a loop actor.
+// The environment of PostgreSQL connections that belong to a loop actor.
 #pragma once
 
-#include "dbs/runtime/caf/loop_actor.hpp"
+#include "dbs/runtime/caf/actor_environment.hpp"
 #include "dbs/runtime/postgres/connection_environment.hpp"
-
-#include <memory>
 
 namespace dbs::postgres {
 
-/// Belongs to the state of the actor `Self`, and goes behind the connections. Its threads
-/// are started when they are needed.
 template <class Self>
-class actor_environment final : public connection_environment {
+class actor_environment final : public dbs::actor_environment<Self, connection_environment> {
 public:
-  explicit actor_environment(Self* self)
-      : self_(self), resolver_(make_system_resolver(self->io(), lookups_)) {}
+  using dbs::actor_environment<Self, connection_environment>::actor_environment;
 
-  loop_context& io() override { return self_->io(); }
-  timer_queue& timers() override { return self_->timers(); }
-  resolver& names() override { return *resolver_; }
   blocking_pool& cancels() override { return cancels_; }
 
 private:
-  void do_enter(void (*body)(void*), void* context) override {
-    // Keeps the actor alive while the completion runs, which may make it quit.
-    caf::strong_actor_ptr guard{self_->ctrl()};
-    self_->enter([body, context] { body(context); });
-  }
-
-  Self* self_;
-  blocking_pool lookups_{2, 64};
   blocking_pool cancels_{4, 256};
-  std::unique_ptr<resolver> resolver_;
 };
 
 } // namespace dbs::postgres

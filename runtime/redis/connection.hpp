@@ -1,111 +1,168 @@
-// One connection to a Redis server, on the loop of the actor that owns it.
+// One connection to a Redis server: login, commands in a pipeline, their replies.
 //
-//     connection_ = std::make_unique<redis::connection>(self->io(), self->timers(),
-//                                                       loop_entry{self}, settings);
-//     connection_->connect([this] { on_ready(); },
-//                          [this](caf::error reason) { on_closed(std::move(reason)); });
-//     ...
-//     if (auto refused = connection_->command({"GET", key}, 1s, [this](auto answer) { ... }))
-//       ...
-//
-// hiredis parses replies and formats commands; sockets, TLS, timers and the order
-// of things are ours, so that the timeout of one command leaves the others alone.
+// The state machine alone: bytes come and go through a transport, so that tests script
+// them, and what becomes of commands when a connection ends is for its owner to decide.
 #pragma once
 
 #include "dbs/config/settings.hpp"
-#include "dbs/runtime/caf/loop_entry.hpp"
 #include "dbs/runtime/io/timer_queue.hpp"
+#include "dbs/runtime/redis/flight.hpp"
 #include "dbs/runtime/redis/reply_reader.hpp"
-
-#include <boost/asio/io_context.hpp>
+#include "dbs/runtime/redis/transport.hpp"
 
 #include <caf/error.hpp>
-#include <caf/expected.hpp>
-#include <caf/timespan.hpp>
 
+#include <array>
+#include <deque>
 #include <functional>
-#include <initializer_list>
-#include <memory>
-#include <span>
 #include <string>
-#include <string_view>
+#include <vector>
 
 namespace dbs::redis {
 
-struct connection_limits {
-  /// Commands whose replies have not come, the timed-out ones included.
-  size_t max_pending = 1024;
-  /// Bytes of commands that wait while others are being written.
-  size_t max_unsent_bytes = 64 * 1024 * 1024;
-  reply_limits replies;
-};
+class connection;
 
-/// Connects once: TCP (or a Unix socket, where the host is its path), TLS if the
-/// target asks for it, AUTH, SELECT, CLIENT SETNAME. A connection that has closed
-/// stays closed; its owner makes another.
-///
-/// Everything happens on the loop's thread, in the actor, and no callback is called
-/// from inside a call to the connection. After the destructor none is called at all,
-/// and the connection may be destroyed in one of its own callbacks.
-class connection {
+/// Told by a connection, in the turn of its loop. Must not destroy it from there.
+class connection_observer {
 public:
-  using ready_callback = std::function<void()>;
-  using closed_callback = std::function<void(caf::error)>;
-  using reply_callback = std::function<void(caf::expected<reply_ptr>)>;
+  /// The login is complete, and the server has answered a PING: commands may be sent.
+  virtual void on_ready(connection& conn) = 0;
 
-  /// @param timers outlives the connection and runs its callbacks in the actor.
-  connection(boost::asio::io_context& io, timer_queue& timers, loop_entry enter,
-             redis_settings settings, connection_limits limits = {});
+  /// The reply to a command that somebody waits for.
+  virtual void on_reply(connection& conn, flight what, redis_reply reply) = 0;
 
-  /// Drops what is pending without an answer.
-  ~connection();
+  /// A push of RESP3. Only a connection of one's own, which has subscribed, gets any.
+  virtual void on_push(connection& conn, redis_reply message) = 0;
 
-  connection(const connection&) = delete;
-  connection& operator=(const connection&) = delete;
+  /// There is something to `flush`.
+  virtual void on_unflushed(connection& conn) = 0;
 
-  /// Starts to connect; to be called once. `on_ready` comes when commands may be
-  /// sent. `on_closed` comes once, before or after that, when every pending command
-  /// has been answered:
+  /// The connection has ended, before or after it was ready:
   /// - `connection_lost`: refused, timed out, reset, or closed by the server;
   /// - `unauthenticated`: user or password are wrong;
   /// - `config_invalid`: the database does not exist, or the CA file is unusable;
   /// - `peer_unavailable`: the server takes no clients now;
   /// - `protocol_error`, `payload_too_large`: what came is no acceptable reply.
-  void connect(ready_callback on_ready, closed_callback on_closed);
-
-  /// Sends a command; replies come in the order of commands. `done` gets the reply,
-  /// or an error:
-  /// - `query_failed`: the server's own error;
-  /// - `deadline_exceeded`: no reply within `timeout`. The connection lives on and
-  ///   skips the reply when it comes; the command may still have its effect;
-  /// - `in_doubt`, `connection_lost`: the connection closed after, or before, the
-  ///   command was handed to the socket.
   ///
-  /// Returns an error, and drops `done`, if the command is not accepted:
-  /// `connection_lost` when not ready, `overloaded` when a limit is reached.
-  caf::error command(std::span<const std::string_view> words, caf::timespan timeout,
-                     reply_callback done);
+  /// @param unanswered the commands without a reply, in their order, abandoned ones among
+  ///        them; something of the first `sent` of them may have reached the server.
+  virtual void on_closed(connection& conn, caf::error reason, std::deque<flight> unanswered,
+                         size_t sent) = 0;
 
-  caf::error command(std::initializer_list<std::string_view> words, caf::timespan timeout,
-                     reply_callback done) {
-    return command(std::span{words.begin(), words.size()}, timeout, std::move(done));
-  }
-
-  /// Closes the connection as if it had broken for `reason`.
-  void abort(caf::error reason);
-
-  bool ready() const noexcept;
-
-  /// Commands whose replies have not come.
-  size_t pending() const noexcept;
-
-private:
-  class core;
-
-  std::shared_ptr<core> core_;
+protected:
+  ~connection_observer() = default;
 };
 
-/// "127.0.0.1:6379", "[::1]:6379" or the path of a Unix socket.
-std::string endpoint_name(const host_port& address);
+/// Connects once; a connection that has ended stays so. Logs in with HELLO 3, so that the
+/// server speaks RESP3, or with AUTH where it does not know that (before Redis 6); then
+/// SELECT, if the target names a database, and PING. Its name on the server is "dbs".
+///
+/// Destroyed, it closes, and nobody is told anything.
+class connection final : private transport_observer {
+public:
+  using time_point = timer_queue::time_point;
+
+  connection(const redis_settings& settings, const reply_limits& limits, timer_queue& timers,
+             const transport_factory& make_transport, connection_observer& observer);
+
+  ~connection();
+
+  connection(const connection&) = delete;
+  connection& operator=(const connection&) = delete;
+
+  /// To be called once. Takes `connect_timeout` of the settings at most.
+  void open();
+
+  bool ready() const noexcept { return phase_ == phase::ready; }
+
+  /// Appends a command to the pipeline; only when ready.
+  void send(flight what);
+
+  /// Writes what the socket takes. A command that was handed to it counts as sent.
+  void flush();
+
+  /// Takes those off the pipeline, or abandons them, whose deadline has passed: `expired`
+  /// is called for each, with whether something of it may have reached the server. Returns
+  /// the earliest deadline of the others.
+  time_point expire(time_point now, const std::function<void(flight what, bool sent)>& expired);
+
+  /// Ends it, as if it had broken for `reason`.
+  void close(caf::error reason);
+
+  // -- how it stands ---------------------------------------------------------------
+
+  /// Commands in the pipeline, abandoned ones among them.
+  size_t pending() const noexcept { return pending_.size(); }
+
+  /// The socket does not take what there is to send.
+  bool congested() const noexcept { return congested_; }
+
+  /// Bytes that wait for `flush`.
+  size_t unflushed_bytes() const noexcept { return unflushed_bytes_; }
+
+  /// When the server was heard last.
+  time_point last_heard() const noexcept { return heard_; }
+
+  /// Since when a reply is overdue and nothing has been heard; `time_point::max()` if all
+  /// is well.
+  time_point overdue_since() const noexcept { return overdue_; }
+
+  /// The server speaks RESP3.
+  bool resp3() const noexcept { return resp3_; }
+
+  /// "redis at 127.0.0.1:6379"
+  std::string server() const;
+
+private:
+  enum class phase : uint8_t { opening, logging_in, ready, closed };
+  enum class login : uint8_t { hello, auth, name, database, ping };
+
+  // -- login.cpp -------------------------------------------------------------------
+
+  void log_in(login step);
+  void on_login_reply(const redis_reply& reply);
+  void on_hello(const redis_reply& reply);
+  void refuse_login(const redis_reply& reply);
+  void on_connect_timeout();
+
+  // -- transport_observer ------------------------------------------------------------
+
+  void on_open() override;
+  void on_not_open(caf::error reason) override { close(std::move(reason)); }
+  void on_readable() override;
+  void on_writable() override;
+
+  // -- bytes -------------------------------------------------------------------------
+
+  void gather();
+  void take_replies();
+  void take(redis_reply reply);
+  bool usable() const noexcept { return phase_ != phase::closed; }
+
+  const redis_settings& settings_;
+  timer_queue& timers_;
+  connection_observer& observer_;
+  transport_ptr transport_;
+  reply_reader reader_;
+  phase phase_ = phase::opening;
+  login step_ = login::hello;
+  timer_queue::timer_id connect_timer_;
+  bool resp3_ = false;
+
+  std::deque<flight> pending_;
+  /// Of those, the first ones, handed to the transport at least in part.
+  size_t sent_ = 0;
+  size_t unflushed_bytes_ = 0;
+  /// What the transport is to take, and how much of it has been taken.
+  std::string out_;
+  size_t taken_ = 0;
+  bool congested_ = false;
+  /// The observer knows that there is something to flush.
+  bool announced_ = false;
+
+  time_point heard_;
+  time_point overdue_ = time_point::max();
+  std::array<char, 16 * 1024> in_;
+};
 
 } // namespace dbs::redis

@@ -1,16 +1,19 @@
 #include "dbs/runtime/redis/reply_reader.hpp"
 
 #include "dbs/messages/error_detail.hpp"
+#include "dbs/messages/redis/internal/reply_nodes.hpp"
+#include "dbs/runtime/redis/internal/server_error.hpp"
 
 #include <hiredis/hiredis.h>
 
-#include <algorithm>
 #include <new>
 #include <string>
 
 namespace dbs::redis {
 
 namespace {
+
+using dbs::internal::reply_node;
 
 struct free_reader {
   void operator()(redisReader* reader) const noexcept { redisReaderFree(reader); }
@@ -20,44 +23,88 @@ caf::error out_of_bounds(errc code, const std::string& what, size_t limit) {
   return fail(code, what, {{"limit", static_cast<int64_t>(limit)}});
 }
 
-} // namespace
-
-void free_reply::operator()(redisReply* reply) const noexcept {
-  freeReplyObject(reply);
+redis_type type_of_aggregate(int type) {
+  switch (type) {
+  case REDIS_REPLY_MAP:
+    return redis_type::map;
+  case REDIS_REPLY_SET:
+    return redis_type::set;
+  case REDIS_REPLY_PUSH:
+    return redis_type::push;
+  default:
+    return redis_type::array;
+  }
 }
 
+/// "txt:" before the bytes of a verbatim string.
+constexpr size_t verbatim_format_size = 4;
+
+} // namespace
+
 struct reply_reader::state {
-  explicit state(reply_limits bounds) : limits(bounds), reader(redisReaderCreate()) {
+  explicit state(reply_limits bounds)
+      : limits(bounds), reader(redisReaderCreateWithFunctions(&functions)) {
     if (reader == nullptr)
       throw std::bad_alloc();
-    functions = *reader->fn;
-    make_array = functions.createArray;
-    functions.createArray = make_bounded_array;
-    reader->fn = &functions;
     reader->privdata = this;
     reader->maxelements = static_cast<long long>(limits.max_elements);
   }
 
-  /// Called by hiredis for every array, set and map before it allocates it; null
-  /// stops the parser.
-  static void* make_bounded_array(const redisReadTask* task, size_t elements) {
-    auto& self = *static_cast<state*>(task->privdata);
+  /// Appends a node, or makes a reply of it where it is all: elements may go on behind it. What
+  /// hiredis gets is an object that is not null; null stops the parser.
+  void* add(const redisReadTask* task, const reply_node& node, bool goes_on = false) {
+    try {
+      if (task->parent == nullptr && !goes_on) {
+        whole =
+            redis_reply::from_nodes(blob::build(node.size(), [&](char* to) { node.write(to); }));
+      } else {
+        auto at = nodes.size();
+        nodes.resize(at + node.size());
+        node.write(nodes.data() + at);
+      }
+      return this;
+    } catch (const std::bad_alloc&) {
+      return nullptr; // hiredis is written in C
+    }
+  }
+
+  void* add_aggregate(const redisReadTask* task, size_t count) {
     size_t depth = 1;
     for (auto* up = task->parent; up != nullptr; up = up->parent)
       ++depth;
-    if (depth > self.limits.max_depth) {
-      self.broken =
-          out_of_bounds(errc::protocol_error, "a reply nests too deeply", self.limits.max_depth);
+    if (depth > limits.max_depth) {
+      broken = out_of_bounds(errc::protocol_error, "a reply nests too deeply", limits.max_depth);
       return nullptr;
     }
-    if (elements > self.limits.max_elements - self.elements) {
-      self.broken = out_of_bounds(errc::protocol_error, "a reply has too many elements",
-                                  self.limits.max_elements);
+    if (count > limits.max_elements - elements) {
+      broken =
+          out_of_bounds(errc::protocol_error, "a reply has too many elements", limits.max_elements);
       return nullptr;
     }
-    self.elements += elements;
-    return self.make_array(task, elements);
+    elements += count;
+    return add(task,
+               reply_node::aggregate(type_of_aggregate(task->type), static_cast<uint32_t>(count)),
+               count > 0);
   }
+
+  void* add_text(const redisReadTask* task, std::string_view text) {
+    switch (task->type) {
+    case REDIS_REPLY_ERROR: {
+      auto line = internal::one_line(text);
+      return add(task, reply_node::error(internal::code_of(line), line));
+    }
+    case REDIS_REPLY_STATUS:
+      return add(task, reply_node::text(redis_type::status, text));
+    case REDIS_REPLY_BIGNUM:
+      return add(task, reply_node::text(redis_type::big_number, text));
+    case REDIS_REPLY_VERB:
+      return add(task, reply_node::text(redis_type::string, text.substr(verbatim_format_size)));
+    default:
+      return add(task, reply_node::text(redis_type::string, text));
+    }
+  }
+
+  static state& of(const redisReadTask* task) { return *static_cast<state*>(task->privdata); }
 
   std::string_view unparsed() const {
     return {reader->buf + reader->pos, reader->len - reader->pos};
@@ -74,15 +121,52 @@ struct reply_reader::state {
     return {};
   }
 
+  /// The reply that is complete now.
+  redis_reply take() {
+    elements = 0;
+    if (nodes.empty())
+      return std::exchange(whole, {});
+    auto result = redis_reply::from_nodes(blob{nodes});
+    nodes.clear();
+    if (nodes.capacity() > kept_capacity)
+      nodes.shrink_to_fit();
+    return result;
+  }
+
+  static constexpr size_t kept_capacity = size_t{64} << 10;
+
+  static redisReplyObjectFunctions functions;
   const reply_limits limits;
-  redisReplyObjectFunctions functions{};
-  void* (*make_array)(const redisReadTask*, size_t) = nullptr;
   /// Of the reply that is not complete yet.
+  std::string nodes;
+  /// The reply, if it is a single node.
+  redis_reply whole;
   size_t elements = 0;
   size_t received = 0;
   caf::error broken;
-  /// Declared last: it uses `functions` until it is gone.
   std::unique_ptr<redisReader, free_reader> reader;
+};
+
+redisReplyObjectFunctions reply_reader::state::functions{
+    .createString = [](const redisReadTask* task, char* text, size_t size) -> void* {
+      return of(task).add_text(task, {text, size});
+    },
+    .createArray = [](const redisReadTask* task, size_t count) -> void* {
+      return of(task).add_aggregate(task, count);
+    },
+    .createInteger = [](const redisReadTask* task, long long x) -> void* {
+      return of(task).add(task, reply_node::integer(x));
+    },
+    .createDouble = [](const redisReadTask* task, double x, char*, size_t) -> void* {
+      return of(task).add(task, reply_node::real(x));
+    },
+    .createNil = [](const redisReadTask* task) -> void* {
+      return of(task).add(task, reply_node::nil());
+    },
+    .createBool = [](const redisReadTask* task, int x) -> void* {
+      return of(task).add(task, reply_node::boolean(x != 0));
+    },
+    .freeObject = [](void*) {},
 };
 
 reply_reader::reply_reader(reply_limits limits) : state_(std::make_unique<state>(limits)) {}
@@ -97,7 +181,7 @@ void reply_reader::feed(std::string_view bytes) {
     throw std::bad_alloc();
 }
 
-caf::expected<reply_ptr> reply_reader::next() {
+caf::expected<std::optional<redis_reply>> reply_reader::next() {
   auto& x = *state_;
   if (x.broken)
     return x.broken;
@@ -114,17 +198,15 @@ caf::expected<reply_ptr> reply_reader::next() {
     x.broken = x.check_unfinished();
     if (x.broken)
       return x.broken;
-    return reply_ptr{};
+    return std::optional<redis_reply>{};
   }
-  reply_ptr reply{static_cast<redisReply*>(found)};
   auto rest = x.unparsed().size();
   if (x.received - rest > x.limits.max_bytes) {
     x.broken = out_of_bounds(errc::payload_too_large, "a reply is too large", x.limits.max_bytes);
     return x.broken;
   }
-  x.elements = 0;
   x.received = rest;
-  return reply;
+  return std::optional{x.take()};
 }
 
 } // namespace dbs::redis

@@ -1,26 +1,21 @@
 // Bytes from Redis to replies, within bounds.
 //
 // Parsing is hiredis' own; the bounds are ours, because hiredis 1.2 has none on the
-// size of a reply, the length of a line or the depth of nesting.
+// size of a reply, the length of a line or the depth of nesting. So is what is made of
+// it: the nodes of a `redis_reply`, without an allocation for each.
 #pragma once
+
+#include "dbs/messages/redis/reply.hpp"
 
 #include <caf/error.hpp>
 #include <caf/expected.hpp>
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string_view>
 
-struct redisReply;
-
 namespace dbs::redis {
-
-struct free_reply {
-  void operator()(redisReply* reply) const noexcept;
-};
-
-/// A reply as hiredis represents it; include <hiredis/hiredis.h> to look inside.
-using reply_ptr = std::unique_ptr<redisReply, free_reply>;
 
 /// What one reply may be at most.
 struct reply_limits {
@@ -47,9 +42,9 @@ public:
   /// Takes over what has arrived. Call `next` until there is nothing more.
   void feed(std::string_view bytes);
 
-  /// The next complete reply, or null when more bytes are needed. After an error,
+  /// The next complete reply, or nothing when more bytes are needed. After an error,
   /// `protocol_error` or `payload_too_large`, nothing but that error comes.
-  caf::expected<reply_ptr> next();
+  caf::expected<std::optional<redis_reply>> next();
 
 private:
   struct state;

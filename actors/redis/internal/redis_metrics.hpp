@@ -1,38 +1,48 @@
-// The metrics of the Redis manager, which its statistics are read from as well.
+// The metrics of the Redis client.
 #pragma once
 
 #include "dbs/runtime/observe/instruments.hpp"
+#include "dbs/runtime/observe/latency_window.hpp"
+#include "dbs/runtime/redis/redis_core.hpp"
 
-#include <cstdint>
+#include <memory>
 
 namespace dbs::internal {
 
-struct redis_metrics {
-  explicit redis_metrics(observe::registry& registry)
-      : up(observe::must(registry.add_gauge("dbs_redis_up", "1 while Redis answers probes."))),
-        probe(observe::must(
-            registry.add_histogram("dbs_redis_probe_seconds", "Round trips of answered probes."))),
-        probes(observe::must(registry.add_counter("dbs_redis_probes_total", "Probes sent."))),
-        failed_probes(observe::must(registry.add_counter("dbs_redis_probes_failed_total",
-                                                         "Probes without the right answer."))),
-        pings(observe::must(registry.add_counter("dbs_redis_pings_total", "PINGs for callers."))),
-        connects(observe::must(registry.add_counter("dbs_redis_connections_opened_total",
-                                                    "Connections that answered a probe."))),
-        lost(observe::must(registry.add_counter("dbs_redis_connections_lost_total",
-                                                "Of these, the ones that broke."))) {}
+class redis_metrics {
+public:
+  explicit redis_metrics(std::shared_ptr<observe::registry> registry);
 
-  observe::gauge* up;
-  observe::histogram* probe;
-  observe::counter* probes;
-  observe::counter* failed_probes;
-  observe::counter* pings;
-  observe::counter* connects;
-  observe::counter* lost;
+  /// Brings everything up to what the client says of itself.
+  void publish(const redis::client_figures& figures, caf::actor_clock::time_point now);
+
+  void set_up(bool up) noexcept { up_->set(up ? 1 : 0); }
+
+  observe::histogram& command() noexcept { return *command_; }
+  observe::histogram& probe() noexcept { return *probe_; }
+
+  /// Over the last one to two minutes, in milliseconds; 0 without a probe.
+  double probe_p95_ms() const;
+
+private:
+  struct counted {
+    uint64_t redis::client_figures::*figure;
+    observe::counter_feed counter;
+  };
+
+  struct shown {
+    size_t redis::client_figures::*figure;
+    observe::gauge* gauge;
+  };
+
+  /// Keeps alive what the others point into.
+  std::shared_ptr<observe::registry> registry_;
+  observe::gauge* up_;
+  observe::histogram* command_;
+  observe::histogram* probe_;
+  observe::latency_window recent_probes_;
+  std::vector<counted> counters_;
+  std::vector<shown> gauges_;
 };
-
-/// For reports.
-inline int64_t total(const observe::counter* what) {
-  return static_cast<int64_t>(what->value());
-}
 
 } // namespace dbs::internal

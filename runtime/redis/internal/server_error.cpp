@@ -1,9 +1,8 @@
 #include "dbs/runtime/redis/internal/server_error.hpp"
 
-#include "dbs/messages/error_detail.hpp"
-
 #include <algorithm>
 #include <cctype>
+#include <system_error>
 
 namespace dbs::redis::internal {
 
@@ -21,14 +20,20 @@ std::string one_line(std::string_view text) {
   return result;
 }
 
-caf::error server_error(std::string_view text) {
-  auto line = one_line(text);
-  auto word = line.substr(0, line.find(' '));
-  return fail(errc::query_failed, std::move(line), {{"redis_error", std::move(word)}});
+errc code_of(std::string_view text) noexcept {
+  auto word = text.substr(0, text.find(' '));
+  if (word == "NOPERM")
+    return errc::forbidden;
+  if (word == "NOAUTH" || word == "WRONGPASS")
+    return errc::unauthenticated;
+  if (word == "LOADING" || word == "BUSY" || word == "MASTERDOWN" || word == "CLUSTERDOWN" ||
+      word == "TRYAGAIN" || word == "DENIED")
+    return errc::peer_unavailable;
+  return errc::query_failed;
 }
 
-std::string reason(const boost::system::error_code& code) {
-  auto result = code.message();
+std::string reason(int error_number) {
+  auto result = std::generic_category().message(error_number);
   if (!result.empty())
     result[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(result[0])));
   return result;

@@ -1,9 +1,7 @@
-// Errors from elsewhere, as ours.
+// Errors of Redis and of the system, as ours.
 #pragma once
 
-#include <boost/system/error_code.hpp>
-
-#include <caf/error.hpp>
+#include "dbs/messages/errc.hpp"
 
 #include <string>
 #include <string_view>
@@ -13,11 +11,11 @@ namespace dbs::redis::internal {
 /// The text of an error reply on one line of bounded length.
 std::string one_line(std::string_view text);
 
-/// `query_failed` with the server's text and its first word, such as WRONGTYPE, in
-/// the field "redis_error".
-caf::error server_error(std::string_view text);
+/// What an error reply means to the caller. Whatever it is, the command was not executed,
+/// or failed as a whole; of a script it is the script's own error.
+errc code_of(std::string_view text) noexcept;
 
 /// "connection refused"
-std::string reason(const boost::system::error_code& code);
+std::string reason(int error_number);
 
 } // namespace dbs::redis::internal

@@ -28,9 +28,10 @@ template <class Handle, class Verb, class... Ts>
 constexpr bool accepts =
     caf::response_type<typename Handle::signatures, Verb, call_context, Ts...>::valid;
 
-static_assert(accepts<redis_actor, ping_atom>);
+static_assert(accepts<redis_actor, command_atom, redis_command>);
+static_assert(accepts<redis_actor, command_atom, redis_batch>);
+static_assert(!accepts<redis_actor, command_atom, std::string>);
 static_assert(!accepts<redis_actor, start_atom>);
-static_assert(!accepts<redis_actor, ping_atom, std::string>);
 static_assert(accepts<postgres_pool_actor, execute_atom, pg_statement>);
 static_assert(!accepts<postgres_pool_actor, execute_atom, std::string>);
 static_assert(!accepts<postgres_pool_actor, commit_atom, pg_statement>);

@@ -204,6 +204,12 @@ std::vector<pinned> table() {
       pin(pg_event_kind::gap, "01"),
       pin(listen_atom_v, ""),
       pin(unlisten_atom_v, ""),
+      pin(make_redis_command("GET", "k").with_source(blob{"s"}),
+          "000000021024330d0a4745540d0a24310d0a6b0d0a0173"),
+      pin(redis_batch{{make_redis_command("PING")}}, "01000000010a24340d0a50494e470d0a00"),
+      pin(redis_reply::failure(errc::in_doubt, "ab"), "080709020000006162"),
+      pin(std::vector<redis_reply>{redis_reply{}}, "0100"),
+      pin(command_atom_v, ""),
   };
 }
 

@@ -1,75 +1,17 @@
-#include "dbs/actors/redis/redis.hpp"
-
-#include "dbs/messages/error_detail.hpp"
-#include "dbs/testing/eventually.hpp"
-#include "dbs/testing/fixture/silent_logger.hpp"
-#include "dbs/testing/servers/private_redis.hpp"
+#include "integration/actors/redis/redis_fixture.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <caf/actor_system_config.hpp>
-#include <caf/scoped_actor.hpp>
-
 using namespace dbs;
+using namespace dbs::tests;
 using namespace std::chrono_literals;
 
-namespace {
+using fixture = redis_fixture;
 
-/// A Redis manager on a loop of its own, and a server to go with it.
-struct fixture {
-  explicit fixture(const testing::private_redis_options& options = {}) : server(options) {
-    settings.target.address = {server.host(), server.port()};
-  }
-
-  ~fixture() {
-    if (redis)
-      self->send_exit(redis, caf::exit_reason::user_shutdown);
-    redis = nullptr;
-    loop.stop();
-  }
-
-  /// Requests are infinite inside; the test's patience is the bound.
-  template <class T, class... Ts>
-  caf::expected<T> ask(Ts... xs) {
-    caf::expected<T> result{caf::sec::runtime_error};
-    auto pending = self->request(redis, 20s, xs...);
-    if constexpr (std::is_void_v<T>)
-      pending.receive([&] { result = caf::unit; }, [&](caf::error& e) { result = std::move(e); });
-    else
-      pending.receive([&](T& x) { result = std::move(x); },
-                      [&](caf::error& e) { result = std::move(e); });
-    return result;
-  }
-
-  caf::expected<void> start() {
-    redis = spawn_redis(
-        loop, {settings, std::make_shared<observe::registry>(), testing::make_silent_logger()});
-    return ask<void>(start_atom_v, call_context{});
-  }
-
-  health_report health() { return *ask<health_report>(health_atom_v, call_context{}); }
-
-  bool until(health_status status, std::chrono::milliseconds within = 10s) {
-    return testing::eventually([&] { return health().status == status; }, within);
-  }
-
-  caf::expected<std::string> ping() { return ask<std::string>(ping_atom_v, call_context{}); }
-
-  testing::private_redis server;
-  caf::actor_system_config config;
-  caf::actor_system system{config};
-  event_loop loop{system, "redis"};
-  caf::scoped_actor self{system};
-  redis_settings settings;
-  redis_state::actor_type redis;
-};
-
-} // namespace
-
-TEST_CASE_METHOD(fixture, "Redis is there: start, ready, ping, health") {
+TEST_CASE_METHOD(fixture, "Redis is there: start, ready, a command, health") {
   REQUIRE(start());
   CHECK(ask<void>(ready_atom_v, call_context{}));
-  CHECK(ping() == "PONG");
+  CHECK(text("PING") == "PONG");
   CHECK(health().status == health_status::healthy);
   // the connection has our name
   CHECK(server.cli({"client", "list"}).find("name=dbs ") != std::string::npos);
@@ -83,10 +25,10 @@ TEST_CASE_METHOD(fixture, "Redis is killed and started again: noticed at once, t
   REQUIRE(start());
   server.kill();
   CHECK(until(health_status::unhealthy, 500ms));
-  CHECK(ping().error() == errc::connection_lost);
+  CHECK(command("PING").error() == errc::connection_lost);
   server.start();
   CHECK(until(health_status::healthy, 3s));
-  CHECK(ping() == "PONG");
+  CHECK(text("PING") == "PONG");
   // an orderly restart as well
   server.restart();
   CHECK(until(health_status::healthy, 3s));
@@ -139,6 +81,34 @@ TEST_CASE("the password is right, wrong or missing") {
   }
 }
 
+TEST_CASE("a server that does not know HELLO is spoken to in RESP2") {
+  testing::private_redis_options options;
+  options.users = {"bob on >wonder ~* +@all"};
+  options.settings = {{"rename-command", "HELLO \"\""}};
+  fixture f{options};
+  f.settings.target.user = "bob";
+  f.settings.target.password = secret{"wonder"};
+  REQUIRE(f.start());
+  CHECK(f.server.cli({"client", "list"}).find("name=dbs ") != std::string::npos);
+  f.command("HSET", "h", "a", 1, "b", 2);
+  auto all = f.command("HGETALL", "h");
+  REQUIRE(all);
+  CHECK(all->type() == redis_type::array);
+  CHECK(all->find("b").get<int64_t>() == 2);
+}
+
+TEST_CASE("what a user may not do is forbidden, by Redis") {
+  testing::private_redis_options options;
+  options.users = {"carol on >wonder ~cache:* +@read +ping"};
+  fixture f{options};
+  f.settings.target.user = "carol";
+  f.settings.target.password = secret{"wonder"};
+  REQUIRE(f.start());
+  CHECK(f.command("GET", "cache:1")->is_nil());
+  CHECK(f.command("GET", "other").error() == errc::forbidden);
+  CHECK(f.command("SET", "cache:1", "x").error() == errc::forbidden);
+}
+
 TEST_CASE_METHOD(fixture, "the database exists or not") {
   settings.target.db = 15;
   CHECK(start());
@@ -146,6 +116,7 @@ TEST_CASE_METHOD(fixture, "the database exists or not") {
   self->send_exit(redis, caf::exit_reason::user_shutdown);
   settings.target.db = 16;
   auto started = start();
+  REQUIRE(!started);
   CHECK(started.error() == errc::config_invalid);
   CHECK(detail(started.error()).what.find("refused database 16: ERR DB index is out of range") !=
         std::string::npos);
@@ -154,7 +125,7 @@ TEST_CASE_METHOD(fixture, "the database exists or not") {
 TEST_CASE_METHOD(fixture, "Redis is reached through its Unix socket") {
   settings.target.address = {server.socket_path().string(), 0};
   CHECK(start());
-  CHECK(ping() == "PONG");
+  CHECK(text("PING") == "PONG");
 }
 
 TEST_CASE("TLS: the server's certificate must be signed by whom we trust, for its name") {
@@ -166,7 +137,7 @@ TEST_CASE("TLS: the server's certificate must be signed by whom we trust, for it
   f.settings.ca_file = f.server.certificates().authority.string();
   SECTION("trusted") {
     REQUIRE(f.start());
-    CHECK(f.ping() == "PONG");
+    CHECK(f.text("PING") == "PONG");
     f.server.restart();
     CHECK(f.until(health_status::healthy, 3s));
   }
@@ -203,4 +174,17 @@ TEST_CASE("TLS: the server's certificate must be signed by whom we trust, for it
     f.settings.connect_timeout = 500ms;
     CHECK(f.start().error() == errc::connection_lost);
   }
+}
+
+TEST_CASE("TLS: a server that speaks nothing else") {
+  testing::private_redis_options options;
+  options.tls = testing::tls_mode::required;
+  fixture f{options};
+  f.settings.target.tls = true;
+  f.settings.ca_file = f.server.certificates().authority.string();
+  REQUIRE(f.start());
+  // more than fits into a record, or a socket's buffer
+  std::string large(3 << 20, 'x');
+  CHECK(f.text("SET", "large", large) == "OK");
+  CHECK(f.text("GET", "large") == large);
 }

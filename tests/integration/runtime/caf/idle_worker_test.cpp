@@ -1,5 +1,7 @@
 // Who serves the sockets of a loop: needs real threads, so it is no test on virtual time.
+#include "dbs/messages/manager/control.hpp"
 #include "dbs/runtime/caf/event_loop.hpp"
+#include "dbs/runtime/caf/loop_actor.hpp"
 #include "dbs/runtime/caf/program_config.hpp"
 
 #include "dbs/testing/eventually.hpp"
@@ -142,6 +144,32 @@ std::string switches_of(pid_t thread) {
   return {};
 }
 
+using noting_actor = caf::typed_actor<caf::result<void>(start_atom)>;
+
+/// Notes the thread that does what it has deferred, when it was told to start.
+struct deferring_state : deferred_work {
+  using actor_type = noting_actor;
+  static inline const char* name = "dbs.tests.deferring";
+
+  deferring_state(loop_actor<actor_type>* ptr, std::promise<std::thread::id>* to)
+      : self(ptr), done(to) {}
+
+  ~deferring_state() { self->io().forget(*this); }
+
+  actor_type::behavior_type make_behavior() {
+    return {[this](start_atom) { self->io().defer(*this); }};
+  }
+
+  void run_deferred() override { done->set_value(std::this_thread::get_id()); }
+
+  loop_actor<actor_type>* self;
+  std::promise<std::thread::id>* done;
+};
+
+bool is_ready(const std::future<std::thread::id>& what) {
+  return what.wait_for(0s) == std::future_status::ready;
+}
+
 struct scene {
   explicit scene(event_loop::drive drive = event_loop::drive::lent)
       : system(with_one_worker(config)), loop(system, "probe", drive) {
@@ -236,5 +264,62 @@ TEST_CASE("a loop ends while a worker waits for its sockets, and the next one ge
     }
     next.stop();
     CHECK(on_worker(s.system, [] {}).get() == s.worker);
+  }
+}
+
+// -- what is put off -----------------------------------------------------------------
+
+TEST_CASE("what is deferred while the worker has jobs is done when it has none") {
+  // The loop's thread may be faster where the machine stands still for a while.
+  CHECK(eventually([] {
+    scene s;
+    std::promise<std::thread::id> done;
+    auto deferred = done.get_future();
+    auto actor = spawn_on<deferring_state>(s.loop, &done);
+    auto early = true;
+    // given a worker with two jobs, the first of which sends
+    std::future<std::thread::id> second;
+    on_worker(s.system, [&] {
+      second = on_worker(s.system, [&] { early = is_ready(deferred); });
+      anon_mail(start_atom_v).send(actor);
+    }).get();
+    second.get();
+    caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+    return deferred.get() == s.worker && !early;
+  }));
+}
+
+TEST_CASE("a worker without other jobs puts nothing off") {
+  scene s;
+  std::promise<std::thread::id> done;
+  auto deferred = done.get_future();
+  auto actor = spawn_on<deferring_state>(s.loop, &done);
+  auto at_once = false;
+  on_worker(s.system, [&] {
+    anon_mail(start_atom_v).send(actor);
+    at_once = is_ready(deferred);
+  }).get();
+  CHECK(at_once);
+  caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+}
+
+TEST_CASE("what is put off by a worker that is busy for long is done by the loop's thread") {
+  for (auto round = 0; round < 20; ++round) {
+    scene s;
+    std::promise<std::thread::id> done;
+    auto deferred = done.get_future();
+    auto actor = spawn_on<deferring_state>(s.loop, &done);
+    auto in_time = false;
+    std::future<std::thread::id> second;
+    auto first = on_worker(s.system, [&] {
+      second = on_worker(s.system, [] {});
+      anon_mail(start_atom_v).send(actor);
+      in_time = deferred.wait_for(patience) == std::future_status::ready;
+    });
+    first.get();
+    second.get();
+    CHECK(in_time);
+    CHECK(deferred.get() == s.loops_own);
+    caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
   }
 }

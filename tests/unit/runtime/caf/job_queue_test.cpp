@@ -37,6 +37,13 @@ public:
 
   void interrupt() noexcept override { woken_.unpark(); }
 
+  bool has_put_off() const noexcept override { return put_off; }
+
+  void catch_up() noexcept override {
+    put_off = false;
+    ++catch_ups;
+  }
+
   /// What `await` waits for has come.
   void happen(std::function<void()> what) {
     body = std::move(what);
@@ -47,6 +54,8 @@ public:
   std::atomic<int> awaits{0};
   std::atomic<int> serves{0};
   std::atomic<int> interrupts{0};
+  std::atomic<bool> put_off{false};
+  std::atomic<int> catch_ups{0};
 
 private:
   job_queue::parking_place woken_;
@@ -128,6 +137,28 @@ TEST_CASE_METHOD(fixture, "one idle worker does the idle work, the others sleep"
   CHECK(second.get() == &jobs[0]);
   queue.push(&jobs[1]);
   CHECK(first.get() == &jobs[1]);
+}
+
+TEST_CASE_METHOD(fixture, "what was put off is done by the first worker that finds no job") {
+  queue.lend(work);
+  queue.push(&jobs[0]);
+  CHECK(queue.has_jobs());
+  work.put_off = true;
+  auto busy = worker();
+  CHECK(busy.get() == &jobs[0]);
+  CHECK(!queue.has_jobs());
+  CHECK(work.catch_ups == 0);
+  // when one finds nothing, it is done before anybody waits
+  auto idle = waiting_worker();
+  CHECK(work.catch_ups == 1);
+  // also by one that is about to sleep, while another one waits
+  work.put_off = true;
+  auto second = sleeping_worker();
+  CHECK(work.catch_ups == 2);
+  queue.push(&jobs[1]);
+  queue.push(&jobs[2]);
+  idle.get();
+  second.get();
 }
 
 TEST_CASE_METHOD(fixture, "a worker that sleeps when work is lent goes to it") {

@@ -118,6 +118,28 @@ TEST_CASE("a handler bound to the turn gets its arguments and may be moved only"
   CHECK(sum == 6);
 }
 
+TEST_CASE("what is deferred in a turn is done once, at its end, unless it is forgotten") {
+  struct noting final : deferred_work {
+    void run_deferred() override { ++runs; }
+    int runs = 0;
+  };
+  loop_context loop;
+  noting kept;
+  noting forgotten;
+  loop.post([&] {
+    loop.defer(kept);
+    loop.defer(forgotten);
+    loop.forget(forgotten);
+    CHECK(loop.has_deferred());
+    CHECK(kept.runs == 0);
+  });
+  loop.post([&] { CHECK(kept.runs == 1); });
+  loop.run();
+  CHECK(kept.runs == 1);
+  CHECK(forgotten.runs == 0);
+  CHECK(!loop.has_deferred());
+}
+
 TEST_CASE("handlers of the loop's thread and of borrowers never run at the same time") {
   constexpr auto rounds = 20'000;
   loop_context loop{loop_context::turns::lent};

@@ -2,8 +2,6 @@
 
 #include "dbs/messages/error_detail.hpp"
 
-#include <hiredis/hiredis.h>
-
 #include <catch2/catch_get_random_seed.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -23,7 +21,7 @@ std::pair<size_t, caf::error> drain(reply_reader& reader) {
     auto next = reader.next();
     if (!next)
       return {count, next.error()};
-    if (*next == nullptr)
+    if (!*next)
       return {count, {}};
   }
 }
@@ -44,26 +42,84 @@ std::string nested(size_t depth) {
 } // namespace
 
 TEST_CASE("replies are read however their bytes are split") {
-  const std::string bytes = "+OK\r\n$5\r\nhe\r\no\r\n*3\r\n:7\r\n$-1\r\n*1\r\n+x\r\n-ERR no\r\n";
+  const std::string bytes =
+      "+OK\r\n$5\r\nhe\r\no\r\n*3\r\n:7\r\n$-1\r\n*1\r\n+x\r\n-ERR no\r\n$0\r\n\r\n*0\r\n";
   auto step = GENERATE(1u, 2u, 3u, 7u, 100u);
   reply_reader reader;
-  std::vector<reply_ptr> replies;
+  std::vector<redis_reply> replies;
   for (size_t at = 0; at < bytes.size(); at += step) {
     reader.feed(std::string_view{bytes}.substr(at, step));
     for (;;) {
       auto next = reader.next();
       REQUIRE(next);
-      if (*next == nullptr)
+      if (!*next)
         break;
-      replies.push_back(std::move(*next));
+      replies.push_back(std::move(**next));
     }
   }
-  REQUIRE(replies.size() == 4);
-  CHECK(std::string{replies[1]->str, replies[1]->len} == "he\r\no");
-  REQUIRE(replies[2]->elements == 3);
-  CHECK(replies[2]->element[0]->integer == 7);
-  CHECK(replies[2]->element[1]->type == REDIS_REPLY_NIL);
-  CHECK(replies[3]->type == REDIS_REPLY_ERROR);
+  REQUIRE(replies.size() == 6);
+  CHECK(replies[0].type() == redis_type::status);
+  CHECK(replies[1].get<std::string>() == "he\r\no");
+  REQUIRE(replies[2].size() == 3);
+  CHECK(replies[2].at(0).get<int64_t>() == 7);
+  CHECK(replies[2].at(1).is_nil());
+  CHECK(replies[2].at(2).at(0).text() == "x");
+  CHECK(replies[3].error() == errc::query_failed);
+  CHECK(replies[4].type() == redis_type::string);
+  CHECK(replies[4].text().empty());
+  CHECK(replies[5].type() == redis_type::array);
+  CHECK(replies[5].size() == 0);
+}
+
+TEST_CASE("every kind of RESP3 has its type") {
+  auto [bytes, type] = GENERATE(table<std::string, redis_type>({
+      {"_\r\n", redis_type::nil},
+      {"$-1\r\n", redis_type::nil},
+      {"*-1\r\n", redis_type::nil},
+      {"#t\r\n", redis_type::boolean},
+      {":-5\r\n", redis_type::integer},
+      {",1.5\r\n", redis_type::real},
+      {",inf\r\n", redis_type::real},
+      {"+OK\r\n", redis_type::status},
+      {"=7\r\ntxt:abc\r\n", redis_type::string},
+      {"(12345678901234567890123\r\n", redis_type::big_number},
+      {"-ERR x\r\n", redis_type::error},
+      {"*1\r\n_\r\n", redis_type::array},
+      {"%1\r\n+a\r\n:1\r\n", redis_type::map},
+      {"~1\r\n+a\r\n", redis_type::set},
+      {">1\r\n+a\r\n", redis_type::push},
+  }));
+  INFO(bytes);
+  reply_reader reader;
+  reader.feed(bytes + bytes);
+  for (int i = 0; i < 2; ++i) {
+    auto next = reader.next();
+    REQUIRE(next);
+    REQUIRE(*next);
+    CHECK((*next)->type() == type);
+    CHECK(redis_reply::from_bytes((*next)->bytes()));
+    // an element is what the whole is
+    reply_reader outer;
+    outer.feed("*1\r\n" + bytes);
+    auto nested = outer.next();
+    REQUIRE(nested);
+    CHECK((**nested).at(0).type() == type);
+  }
+}
+
+TEST_CASE("an error says what it means to the caller") {
+  auto code_of = [](std::string_view bytes) {
+    reply_reader reader;
+    reader.feed(bytes);
+    return (**reader.next()).error();
+  };
+  CHECK(code_of("-NOPERM this user has no permissions\r\n") == errc::forbidden);
+  CHECK(code_of("-NOAUTH Authentication required.\r\n") == errc::unauthenticated);
+  CHECK(code_of("-LOADING Redis is loading\r\n") == errc::peer_unavailable);
+  CHECK(code_of("-WRONGTYPE x\r\n") == errc::query_failed);
+  auto info = detail(code_of("-OOM command not\x01 allowed\r\n"));
+  CHECK(info.what == "OOM command not? allowed");
+  CHECK(info.fields == std::vector<field>{{"redis_error", "OOM"}});
 }
 
 TEST_CASE("what is no reply is a protocol error, for good") {

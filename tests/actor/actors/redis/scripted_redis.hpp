@@ -8,8 +8,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
 
-#include <hiredis/hiredis.h>
-
 #include <array>
 #include <functional>
 #include <memory>
@@ -43,6 +41,8 @@ public:
       return "+PONG\r\n";
     if (words[0] == "ECHO")
       return "$" + std::to_string(words[1].size()) + "\r\n" + words[1] + "\r\n";
+    if (words[0] == "HELLO")
+      return "%1\r\n$5\r\nproto\r\n:3\r\n";
     return "+OK\r\n";
   }
 
@@ -79,6 +79,9 @@ public:
     for (auto& x : state_->sessions)
       x->socket.close();
   }
+
+  /// The latest connection alone.
+  void hang_up_one() { state_->sessions.back()->socket.close(); }
 
   void listen() {
     state_->acceptor.open(tcp::v4());
@@ -121,11 +124,11 @@ private:
       auto to = owner.lock();
       while (to != nullptr) {
         auto next = reader.next();
-        if (!next || *next == nullptr)
+        if (!next || !*next)
           return;
         command words;
-        for (size_t i = 0; i < (*next)->elements; ++i)
-          words.emplace_back((*next)->element[i]->str, (*next)->element[i]->len);
+        for (auto word : **next)
+          words.emplace_back(word.text());
         to->received.push_back(words);
         if (auto bytes = to->answer(words); !bytes.empty())
           send(std::move(bytes));
