@@ -4,9 +4,8 @@ namespace dbs::bench {
 
 std::vector<figure> all_figures() {
   std::vector<figure> result;
-  for (auto& part :
-       {actor_figures(), database_figures(), transfer_figures(), redis_figures(),
-        crash_figures(), node_figures()})
+  for (auto& part : {actor_figures(), database_figures(), transfer_figures(), redis_figures(),
+                     crash_figures(), node_figures()})
     result.insert(result.end(), part.begin(), part.end());
   return result;
 }
