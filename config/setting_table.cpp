@@ -155,7 +155,8 @@ std::vector<setting_descriptor> redis_rows() {
        duration<redis, &group::connect_timeout>(10ms, 10min),
        "From the first packet to a usable connection"},
       {"redis.command_timeout", "DBS_REDIS_COMMAND_TIMEOUT",
-       duration<redis, &group::command_timeout>(1ms, 10min), "How long a command may take"},
+       duration<redis, &group::command_timeout>(1ms, 10min),
+       "How long a command may take if its caller sets no deadline"},
   };
 }
 

@@ -37,6 +37,7 @@ redis_state::~redis_state() {
 redis_state::actor_type::behavior_type redis_state::make_behavior() {
   // The client counts them.
   self_->answer_late_requests();
+  self_->gather_requests();
   return {
       // -- redis_actor
       [this](command_atom, const call_context& context, redis_command& what) {

@@ -1,7 +1,7 @@
 // Machinery of result.hpp: reads and writes the layout that is documented there.
 #pragma once
 
-#include "dbs/messages/internal/little_endian.hpp"
+#include "dbs/messages/little_endian.hpp"
 
 #include <caf/error.hpp>
 

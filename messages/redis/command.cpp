@@ -8,6 +8,9 @@ namespace dbs {
 
 namespace {
 
+/// Of most commands; more is allocated in a second step.
+constexpr size_t expected_size = 62;
+
 /// Takes the bulk that `rest` begins with off it; nothing if it does not begin with one.
 std::optional<std::string_view> take_bulk(std::string_view& rest) {
   size_t size = 0;
@@ -26,11 +29,19 @@ std::optional<std::string_view> take_bulk(std::string_view& rest) {
 
 } // namespace
 
-void redis_command::begin(size_t size) {
-  bulks_ += '$';
-  bulks_ += std::to_string(size);
-  bulks_ += "\r\n";
+redis_command& redis_command::add(std::string_view word) {
+  if (bulks_.empty())
+    bulks_.reserve(expected_size);
+  char head[24];
+  head[0] = '$';
+  auto* end = std::to_chars(head + 1, head + sizeof(head) - 2, word.size()).ptr;
+  end[0] = '\r';
+  end[1] = '\n';
+  bulks_.append(head, end + 2);
+  bulks_.append(word);
+  bulks_.append("\r\n", 2);
   ++words_;
+  return *this;
 }
 
 std::string_view redis_command::word(size_t index) const noexcept {

@@ -41,12 +41,7 @@ public:
 
   explicit redis_command(std::string_view name) { add(name); }
 
-  redis_command& add(std::string_view word) {
-    begin(word.size());
-    bulks_.append(word);
-    bulks_ += "\r\n";
-    return *this;
-  }
+  redis_command& add(std::string_view word);
 
   redis_command& add(const blob& word) { return add(word.view()); }
 
@@ -107,8 +102,6 @@ public:
   }
 
 private:
-  void begin(size_t size);
-
   /// Whether the bulks are so many, one behind the other.
   bool consistent() const noexcept;
 

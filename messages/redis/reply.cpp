@@ -2,7 +2,7 @@
 
 #include "dbs/messages/enum_names.hpp"
 #include "dbs/messages/error_detail.hpp"
-#include "dbs/messages/redis/internal/reply_nodes.hpp"
+#include "dbs/messages/redis/reply_nodes.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -120,6 +120,20 @@ void event_loop::exec_later(caf::resumable* what) {
   io_.post([this] { run_ready(); });
 }
 
+void event_loop::exec_soon(caf::resumable* what) {
+  if (of_this_thread() != nullptr || !more_may_come())
+    return exec_later(what);
+  std::unique_lock guard{mutex_};
+  if (stopped()) {
+    guard.unlock();
+    return refuse_mailbox(what, this);
+  }
+  gathering_.push_back(what);
+  has_gathering_.store(true);
+  guard.unlock();
+  put_off();
+}
+
 size_t event_loop::poll() {
   // An io_context that ran out of work refuses to run until it is restarted.
   io_.restart();
@@ -144,6 +158,8 @@ void event_loop::stop() {
     std::unique_lock guard{mutex_};
     stopped_.store(true, std::memory_order_release);
     left.swap(ready_);
+    left.insert(left.end(), gathering_.begin(), gathering_.end());
+    gathering_.clear();
   }
   for (auto* what : left)
     refuse_mailbox(what, this);
@@ -188,26 +204,40 @@ void event_loop::run_turn(loop_context::turn mine, F body) noexcept {
   auto* outer = std::exchange(loop_of_this_thread, this);
   wakes_callers_ = true;
   io_.run_in_turn(body);
-  run_deferred_or_put_off();
+  run_put_off_unless_more_comes();
   wakes_callers_ = false;
   loop_of_this_thread = outer;
   wake_callers(std::move(mine));
 }
 
-void event_loop::run_deferred_or_put_off() {
-  if (!io_.has_deferred())
-    return;
-  auto more_may_come = workers_ != nullptr && (!woken_.empty() || workers_->has_jobs());
-  if (!more_may_come)
-    return io_.run_deferred();
+void event_loop::put_off() {
   // Else the thread looks soon, or is called by the worker that it sleeps for.
   if (thread_watches_.load())
     boost::asio::post(io_, [] {});
 }
 
+void event_loop::run_put_off() {
+  {
+    std::unique_lock guard{mutex_};
+    gathered_.swap(gathering_);
+    has_gathering_.store(false);
+  }
+  resume_all(gathered_);
+  io_.run_deferred();
+}
+
+void event_loop::run_put_off_unless_more_comes() {
+  if (!has_put_off())
+    return;
+  if (more_may_come() || (workers_ != nullptr && !woken_.empty()))
+    put_off();
+  else
+    run_put_off();
+}
+
 void event_loop::catch_up() noexcept {
-  if (io_.has_deferred())
-    run_turn(io_.take_turn(), [this] { io_.run_deferred(); });
+  if (has_put_off())
+    run_turn(io_.take_turn(), [this] { run_put_off(); });
 }
 
 void event_loop::await() noexcept {
@@ -256,7 +286,11 @@ void event_loop::run_ready() {
     running_.swap(ready_);
     scheduled_ = false;
   }
-  for (auto* what : running_) {
+  resume_all(running_);
+}
+
+void event_loop::resume_all(std::vector<caf::resumable*>& actors) {
+  for (auto* what : actors) {
     switch (what->resume(this, messages_per_turn)) {
     case caf::resumable::resume_later:
       exec_later(what);
@@ -269,7 +303,7 @@ void event_loop::run_ready() {
       break;
     }
   }
-  running_.clear();
+  actors.clear();
 }
 
 } // namespace dbs

@@ -31,8 +31,9 @@ namespace dbs {
 ///
 /// What was deferred in a turn (`loop_context::defer`) is run at its end; in a turn that
 /// somebody has borrowed, while the workers have jobs, at the end of a later one, since those
-/// may bring more of it. It does not wait for longer than the first worker that finds nothing
-/// to do, and the loop's thread looks after it, too.
+/// may bring more of it. So are actors that gather their requests (`exec_soon`): the turn
+/// itself is put off. Neither waits for longer than the first worker that finds nothing to
+/// do, and the loop's thread looks after it, too.
 ///
 /// Only loop actors run here. Anybody else that CAF hands to this unit - a caller
 /// woken by an answer - goes to the scheduler: callers' code never runs on a loop.
@@ -67,6 +68,9 @@ public:
   /// Called by CAF, on any thread.
   void exec_later(caf::resumable* what) override;
 
+  /// The same for an actor that had rather handle many messages at a time.
+  void exec_soon(caf::resumable* what);
+
   /// True on the thread that runs this loop now.
   bool running_in_this_thread() const noexcept {
     return of_this_thread() == this || std::this_thread::get_id() == driver_;
@@ -98,21 +102,29 @@ private:
   void await() noexcept override;
   void serve(bool interrupted) noexcept override;
   void interrupt() noexcept override;
-  bool has_put_off() const noexcept override { return io_.has_deferred(); }
+  bool has_put_off() const noexcept override { return has_gathering_ || io_.has_deferred(); }
   void catch_up() noexcept override;
 
+  bool more_may_come() const noexcept { return workers_ != nullptr && workers_->has_jobs(); }
+  /// Sees to it that what is put off now does not wait for long.
+  void put_off();
+  void run_put_off();
   /// At the end of a turn that somebody has borrowed.
-  void run_deferred_or_put_off();
+  void run_put_off_unless_more_comes();
+  void resume_all(std::vector<caf::resumable*>& actors);
 
   loop_context io_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;
   std::string name_;
   std::mutex mutex_;
-  std::vector<caf::resumable*> ready_; // guarded by mutex_
-  bool scheduled_ = false;             // guarded by mutex_
-  std::atomic<bool> stopped_{false};   // written under mutex_
+  std::vector<caf::resumable*> ready_;     // guarded by mutex_
+  bool scheduled_ = false;                 // guarded by mutex_
+  std::vector<caf::resumable*> gathering_; // guarded by mutex_
+  std::atomic<bool> has_gathering_{false}; // written under mutex_
+  std::atomic<bool> stopped_{false};       // written under mutex_
   // For who has the turn:
   std::vector<caf::resumable*> running_;
+  std::vector<caf::resumable*> gathered_;
   /// For the scheduler, once the loop has done what is ready.
   std::vector<caf::resumable*> woken_;
   bool wakes_callers_ = false; // at the end of this turn

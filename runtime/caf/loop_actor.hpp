@@ -22,6 +22,7 @@
 #include <caf/behavior.hpp>
 #include <caf/stateful_actor.hpp>
 
+#include <atomic>
 #include <exception>
 #include <optional>
 #include <string>
@@ -68,7 +69,10 @@ public:
     switch (this->mailbox().push_back(std::move(what))) {
     case caf::intrusive::inbox_result::unblocked_reader:
       caf::intrusive_ptr_add_ref(this->ctrl());
-      loop_->exec_later(this);
+      if (gathers_requests_.load(std::memory_order_relaxed))
+        loop_->exec_soon(this);
+      else
+        loop_->exec_later(this);
       return true;
     case caf::intrusive::inbox_result::queue_closed:
       // CAF would answer request_receiver_down, which says nothing to callers.
@@ -114,6 +118,10 @@ public:
 
   /// From `make_behavior`: late requests reach the handlers, which answer them.
   void answer_late_requests() noexcept { guards_deadlines_ = false; }
+
+  /// From `make_behavior`: while the scheduler has jobs that may send more requests, those
+  /// that are here may wait for them. For managers that answer many at the price of one.
+  void gather_requests() noexcept { gathers_requests_.store(true, std::memory_order_relaxed); }
 
   /// The manager's timers, on the actor clock.
   timer_queue& timers() noexcept { return timers_; }
@@ -199,6 +207,7 @@ private:
   timer_queue timers_;
   timer_queue::time_point armed_ = timer_queue::time_point::max();
   bool guards_deadlines_ = true;
+  std::atomic<bool> gathers_requests_{false}; // read by senders
 };
 
 } // namespace internal

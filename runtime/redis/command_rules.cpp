@@ -12,7 +12,6 @@ namespace dbs::redis {
 namespace {
 
 enum class rule : uint8_t {
-  none,
   reads,
   /// It changes the connection for all who share it.
   changes,
@@ -186,13 +185,6 @@ private:
   size_t size_ = 0;
 };
 
-rule rule_of(std::string_view name) noexcept {
-  upper_case upper{name};
-  auto i = std::lower_bound(rows.begin(), rows.end(), upper.view(),
-                            [](const row& x, std::string_view y) { return x.name < y; });
-  return i != rows.end() && i->name == upper.view() ? i->what : rule::none;
-}
-
 bool has_option(const redis_command& command, std::string_view option, std::string_view before) {
   for (size_t i = 1; i < command.words(); ++i) {
     upper_case word{command.word(i)};
@@ -214,44 +206,49 @@ caf::error refusal(std::string_view command, std::string_view why) {
 constexpr std::string_view it_changes = "it would change the connection for others";
 constexpr std::string_view it_blocks = "it would block the connection for others";
 
-} // namespace
-
-caf::error refuse_on_shared(const redis_command& command) {
-  auto name = command.name();
-  upper_case shown{name};
-  switch (rule_of(name)) {
-  case rule::none:
-  case rule::reads:
+/// What its arguments say of a command that is allowed in some forms alone.
+command_rules rules_by_arguments(rule what, const redis_command& command) {
+  upper_case first{command.word(1)};
+  switch (what) {
+  case rule::client:
+    if (auto& all = changing_client_commands;
+        std::find(all.begin(), all.end(), first.view()) != all.end())
+      return {refusal("CLIENT " + std::string{first.view()}, it_changes)};
     return {};
-  case rule::changes:
-    return refusal(shown.view(), it_changes);
-  case rule::blocks:
-    return refusal(shown.view(), it_blocks);
-  case rule::subscribes:
-    return refusal(shown.view(), "its messages would come in place of replies");
-  case rule::client: {
-    upper_case what{command.word(1)};
-    auto& all = changing_client_commands;
-    return std::find(all.begin(), all.end(), what.view()) != all.end()
-               ? refusal("CLIENT " + std::string{what.view()}, it_changes)
-               : caf::error{};
-  }
   case rule::script:
-    return upper_case{command.word(1)}.view() == "DEBUG" ? refusal("SCRIPT DEBUG", it_changes)
-                                                         : caf::error{};
-  case rule::stream_read:
-    return has_option(command, "BLOCK", "STREAMS")
-               ? refusal(std::string{shown.view()} + " BLOCK", it_blocks)
-               : caf::error{};
+    if (first.view() == "DEBUG")
+      return {refusal("SCRIPT DEBUG", it_changes)};
+    return {};
+  default: {
+    upper_case name{command.name()};
+    if (has_option(command, "BLOCK", "STREAMS"))
+      return {refusal(std::string{name.view()} + " BLOCK", it_blocks)};
+    // XREADGROUP notes who has got what.
+    return {{}, name.view() == "XREAD"};
   }
-  return {};
+  }
 }
 
-bool only_reads(const redis_command& command) noexcept {
-  auto what = rule_of(command.name());
-  // XREADGROUP notes who has got what.
-  return what == rule::reads ||
-         (what == rule::stream_read && command.name().size() == std::string_view{"XREAD"}.size());
+} // namespace
+
+command_rules rules_of(const redis_command& command) {
+  upper_case name{command.name()};
+  auto i = std::lower_bound(rows.begin(), rows.end(), name.view(),
+                            [](const row& x, std::string_view y) { return x.name < y; });
+  if (i == rows.end() || i->name != name.view())
+    return {};
+  switch (i->what) {
+  case rule::reads:
+    return {{}, true};
+  case rule::changes:
+    return {refusal(name.view(), it_changes)};
+  case rule::blocks:
+    return {refusal(name.view(), it_blocks)};
+  case rule::subscribes:
+    return {refusal(name.view(), "its messages would come in place of replies")};
+  default:
+    return rules_by_arguments(i->what, command);
+  }
 }
 
 } // namespace dbs::redis

@@ -7,12 +7,15 @@
 
 namespace dbs::redis {
 
-/// Why a command may not run on a connection that others share: it would change the
-/// connection for them, or block it. `invalid_argument` naming it; empty if it may.
-caf::error refuse_on_shared(const redis_command& command);
+struct command_rules {
+  /// Why it may not run on a connection that others share: it would change the connection
+  /// for them, or block it. `invalid_argument` naming it; empty if it may.
+  caf::error refusal;
+  /// It is known to change nothing on the server: to run it twice is the same as to run it
+  /// once. False for what is unknown.
+  bool reads = false;
+};
 
-/// True if it is known to change nothing on the server: to run it twice is the same as to
-/// run it once. False for what is unknown.
-bool only_reads(const redis_command& command) noexcept;
+command_rules rules_of(const redis_command& command);
 
 } // namespace dbs::redis

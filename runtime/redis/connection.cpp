@@ -39,7 +39,7 @@ std::string connection::server() const {
 
 // -- commands ------------------------------------------------------------------------
 
-void connection::send(flight what) {
+void connection::send(flight&& what) {
   unflushed_bytes_ += what.command.bytes();
   pending_.push_back(std::move(what));
   if (!congested_ && !std::exchange(announced_, true))
@@ -83,7 +83,8 @@ void connection::flush() {
 }
 
 connection::time_point
-connection::expire(time_point now, const std::function<void(flight what, bool sent)>& expired) {
+connection::expire(time_point now,
+                   const std::function<void(const flight& what, bool sent)>& expired) {
   auto earliest = time_point::max();
   for (size_t i = 0; i < pending_.size() && usable();) {
     auto& x = pending_[i];
@@ -106,7 +107,7 @@ connection::expire(time_point now, const std::function<void(flight what, bool se
       late = std::move(x);
       pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(i));
     }
-    expired(std::move(late), sent);
+    expired(late, sent);
   }
   return earliest;
 }
@@ -146,7 +147,7 @@ void connection::take_replies() {
   }
 }
 
-void connection::take(redis_reply reply) {
+void connection::take(redis_reply&& reply) {
   if (reply.type() == redis_type::push)
     return observer_.on_push(*this, std::move(reply));
   if (sent_ == 0)

@@ -29,7 +29,7 @@ public:
   virtual void on_ready(connection& conn) = 0;
 
   /// The reply to a command that somebody waits for.
-  virtual void on_reply(connection& conn, flight what, redis_reply reply) = 0;
+  virtual void on_reply(connection& conn, flight&& what, redis_reply&& reply) = 0;
 
   /// A push of RESP3. Only a connection of one's own, which has subscribed, gets any.
   virtual void on_push(connection& conn, redis_reply message) = 0;
@@ -76,7 +76,7 @@ public:
   bool ready() const noexcept { return phase_ == phase::ready; }
 
   /// Appends a command to the pipeline; only when ready.
-  void send(flight what);
+  void send(flight&& what);
 
   /// Writes what the socket takes. A command that was handed to it counts as sent.
   void flush();
@@ -84,7 +84,8 @@ public:
   /// Takes those off the pipeline, or abandons them, whose deadline has passed: `expired`
   /// is called for each, with whether something of it may have reached the server. Returns
   /// the earliest deadline of the others.
-  time_point expire(time_point now, const std::function<void(flight what, bool sent)>& expired);
+  time_point expire(time_point now,
+                    const std::function<void(const flight& what, bool sent)>& expired);
 
   /// Ends it, as if it had broken for `reason`.
   void close(caf::error reason);
@@ -136,7 +137,7 @@ private:
 
   void gather();
   void take_replies();
-  void take(redis_reply reply);
+  void take(redis_reply&& reply);
   bool usable() const noexcept { return phase_ != phase::closed; }
 
   const redis_settings& settings_;

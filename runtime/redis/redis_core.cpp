@@ -3,7 +3,6 @@
 
 #include "dbs/messages/error_detail.hpp"
 #include "dbs/messages/redis/redis.hpp"
-#include "dbs/runtime/redis/command_rules.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -33,7 +32,7 @@ bool is_unknown_script(const redis_reply& reply) {
 
 // -- asking --------------------------------------------------------------------------
 
-caf::error redis_core::check(const redis_command& what) {
+caf::error redis_core::check(const redis_command& what, const command_rules& rules) {
   if (what.words() == 0)
     return fail(errc::invalid_argument, "a command to Redis has no name");
   if (what.bytes() > redis_command::max_bytes || what.words() > redis_command::max_words)
@@ -42,7 +41,7 @@ caf::error redis_core::check(const redis_command& what) {
                  {"max_bytes", static_cast<int64_t>(redis_command::max_bytes)},
                  {"words", static_cast<int64_t>(what.words())},
                  {"max_words", static_cast<int64_t>(redis_command::max_words)}});
-  return refuse_on_shared(what);
+  return rules.refusal;
 }
 
 caf::error redis_core::admit(size_t commands, size_t bytes, time_point now, time_point deadline) {
@@ -69,9 +68,10 @@ caf::error redis_core::admit(size_t commands, size_t bytes, time_point now, time
   return {};
 }
 
-flight redis_core::make_flight(redis_command what, time_point now, time_point deadline) const {
+flight redis_core::make_flight(redis_command&& what, bool reads, time_point now,
+                               time_point deadline) {
   flight result;
-  result.reads = only_reads(what);
+  result.reads = reads;
   result.admitted = what.bytes();
   result.command = std::move(what);
   result.asked = now;
@@ -84,14 +84,15 @@ void redis_core::execute(redis_command what, time_point deadline, reply_sink& to
   auto now = timers_.now();
   if (deadline == time_point::max())
     deadline = now + settings_.command_timeout;
-  auto refused = check(what);
+  auto rules = rules_of(what);
+  auto refused = check(what, rules);
   if (refused)
     ++counted_.refused;
   else
     refused = admit(1, what.bytes(), now, deadline);
   if (refused)
     return to.on_reply(token, std::move(refused));
-  auto x = make_flight(std::move(what), now, deadline);
+  auto x = make_flight(std::move(what), rules.reads, now, deadline);
   x.to = &to;
   x.token = token;
   watch(deadline);
@@ -113,7 +114,7 @@ void redis_core::execute(std::vector<redis_command> batch, time_point deadline, 
                    "a batch has 1 to " + std::to_string(redis_batch::max_commands) + " commands");
   size_t bytes = 0;
   for (size_t i = 0; i < batch.size() && !refused; ++i) {
-    refused = check(batch[i]);
+    refused = check(batch[i], rules_of(batch[i]));
     // An unknown script could only be sent again behind the commands that follow it.
     if (!refused && !batch[i].source().empty())
       batch[i] = with_its_source(batch[i]);
@@ -124,6 +125,10 @@ void redis_core::execute(std::vector<redis_command> batch, time_point deadline, 
       refused = fail(static_cast<errc>(refused.code()), std::move(info));
     }
   }
+  if (!refused && bytes > limits_.max_bytes)
+    refused = fail(errc::payload_too_large, "a batch of commands to Redis is too large",
+                   {{"bytes", static_cast<int64_t>(bytes)},
+                    {"max_bytes", static_cast<int64_t>(limits_.max_bytes)}});
   if (refused)
     ++counted_.refused;
   else
@@ -137,7 +142,8 @@ void redis_core::execute(std::vector<redis_command> batch, time_point deadline, 
   shared->left = batch.size();
   shared->replies.resize(batch.size());
   for (size_t i = 0; i < batch.size(); ++i) {
-    auto x = make_flight(std::move(batch[i]), now, deadline);
+    auto reads = rules_of(batch[i]).reads;
+    auto x = make_flight(std::move(batch[i]), reads, now, deadline);
     x.batch = shared;
     x.index = static_cast<uint32_t>(i);
     waiting_.push_back(std::move(x));
@@ -225,30 +231,30 @@ void redis_core::on_deadline() {
     if (x.ready)
       all.push_back(x.conn.get());
   for (auto& x : late)
-    expire(std::move(x), false);
+    expire(x, false);
   for (auto* conn : all)
-    earliest = std::min(
-        earliest, conn->expire(now, [this](flight x, bool sent) { expire(std::move(x), sent); }));
+    earliest = std::min(earliest,
+                        conn->expire(now, [this](const flight& x, bool sent) { expire(x, sent); }));
   if (earliest != time_point::max())
     watch(earliest);
   dispatch();
 }
 
-void redis_core::expire(flight what, bool sent) {
+void redis_core::expire(const flight& what, bool sent) {
   if (what.probe) {
     ++counted_.failed_probes;
     return;
   }
   ++counted_.late;
   auto in_doubt = sent && !what.reads;
-  refuse(std::move(what), sent, in_doubt ? errc::in_doubt : errc::deadline_exceeded,
+  refuse(what, sent, in_doubt ? errc::in_doubt : errc::deadline_exceeded,
          sent ? "no answer from redis before the deadline"
               : "the deadline passed before the command was sent");
 }
 
 // -- answering -----------------------------------------------------------------------
 
-void redis_core::on_reply(connection& conn, flight what, redis_reply reply) {
+void redis_core::on_reply(connection& conn, flight&& what, redis_reply&& reply) {
   if (what.probe)
     return on_probe(conn, what, reply);
   if (!what.command.source().empty() && is_unknown_script(reply)) {
@@ -258,11 +264,11 @@ void redis_core::on_reply(connection& conn, flight what, redis_reply reply) {
     conn.send(std::move(what));
     return;
   }
-  answer(std::move(what), std::move(reply), conn.last_heard());
+  answer(what, std::move(reply), conn.last_heard());
   dispatch();
 }
 
-void redis_core::answer(flight what, redis_reply reply, time_point now) {
+void redis_core::answer(flight& what, redis_reply&& reply, time_point now) {
   release(what);
   owner_.record_command(std::chrono::duration_cast<caf::timespan>(now - what.asked));
   auto failed = reply.type() == redis_type::error;
@@ -277,7 +283,7 @@ void redis_core::answer(flight what, redis_reply reply, time_point now) {
   end_drain_if_done();
 }
 
-void redis_core::refuse(flight what, bool sent, errc code, const std::string& why) {
+void redis_core::refuse(const flight& what, bool sent, errc code, const std::string& why) {
   release(what);
   if (code == errc::in_doubt)
     ++counted_.in_doubt;
@@ -293,7 +299,7 @@ void redis_core::release(const flight& what) {
   in_flight_bytes_ -= what.admitted;
 }
 
-void redis_core::answer_part(const flight& what, redis_reply reply, bool sent) {
+void redis_core::answer_part(const flight& what, redis_reply&& reply, bool sent) {
   auto& batch = *what.batch;
   batch.sent = batch.sent || sent;
   batch.replies[what.index] = std::move(reply);
@@ -309,7 +315,7 @@ void redis_core::answer_part(const flight& what, redis_reply reply, bool sent) {
 void redis_core::refuse_waiting(const caf::error& reason) {
   auto why = "redis is not there: " + detail(reason).what;
   for (auto& x : std::exchange(waiting_, {}))
-    refuse(std::move(x), false, errc::connection_lost, why);
+    refuse(x, false, errc::connection_lost, why);
 }
 
 // -- the end -------------------------------------------------------------------------

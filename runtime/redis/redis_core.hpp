@@ -8,6 +8,7 @@
 
 #include "dbs/config/settings.hpp"
 #include "dbs/runtime/io/timer_queue.hpp"
+#include "dbs/runtime/redis/command_rules.hpp"
 #include "dbs/runtime/redis/connection.hpp"
 #include "dbs/runtime/resilience/backoff.hpp"
 
@@ -155,8 +156,9 @@ private:
 
   /// Why a request is not taken; empty if it is.
   caf::error admit(size_t commands, size_t bytes, time_point now, time_point deadline);
-  static caf::error check(const redis_command& what);
-  flight make_flight(redis_command what, time_point now, time_point deadline) const;
+  /// Of itself: `payload_too_large`, or why it may not run on a shared connection.
+  static caf::error check(const redis_command& what, const command_rules& rules);
+  static flight make_flight(redis_command&& what, bool reads, time_point now, time_point deadline);
   void dispatch();
   connection* pick(size_t commands, time_point now);
   static void flush_if_large(connection& conn);
@@ -165,11 +167,11 @@ private:
 
   // -- answers -----------------------------------------------------------------------
 
-  void answer(flight what, redis_reply reply, time_point now);
-  void refuse(flight what, bool sent, errc code, const std::string& why);
-  void expire(flight what, bool sent);
+  void answer(flight& what, redis_reply&& reply, time_point now);
+  void refuse(const flight& what, bool sent, errc code, const std::string& why);
+  void expire(const flight& what, bool sent);
   void release(const flight& what);
-  void answer_part(const flight& what, redis_reply reply, bool sent);
+  void answer_part(const flight& what, redis_reply&& reply, bool sent);
   void refuse_waiting(const caf::error& reason);
   void end_drain_if_done();
 
@@ -185,7 +187,7 @@ private:
   void settle(std::deque<flight> unanswered, size_t sent, const caf::error& reason);
 
   void on_ready(connection& conn) override;
-  void on_reply(connection& conn, flight what, redis_reply reply) override;
+  void on_reply(connection& conn, flight&& what, redis_reply&& reply) override;
   void on_push(connection& conn, redis_reply message) override;
   void on_unflushed(connection& conn) override;
   void on_closed(connection& conn, caf::error reason, std::deque<flight> unanswered,

@@ -130,7 +130,7 @@ void redis_core::settle(std::deque<flight> unanswered, size_t sent, const caf::e
     if (i == 0 && was_sent && unacceptable) {
       // It is its reply that was not acceptable, and would not be a second time.
       auto known = x.reads || reason == errc::payload_too_large;
-      refuse(std::move(x), true, known ? static_cast<errc>(reason.code()) : errc::in_doubt,
+      refuse(x, true, known ? static_cast<errc>(reason.code()) : errc::in_doubt,
              known ? detail(reason).what : why);
     } else if (repeatable && life_ < life::drained) {
       counted_.repeated += was_sent ? 1 : 0;
@@ -138,7 +138,7 @@ void redis_core::settle(std::deque<flight> unanswered, size_t sent, const caf::e
       again.push_back(std::move(x));
     } else {
       auto in_doubt = was_sent && !x.reads;
-      refuse(std::move(x), was_sent, in_doubt ? errc::in_doubt : errc::connection_lost, why);
+      refuse(x, was_sent, in_doubt ? errc::in_doubt : errc::connection_lost, why);
     }
   }
   // They were here first.

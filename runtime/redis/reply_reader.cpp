@@ -1,7 +1,7 @@
 #include "dbs/runtime/redis/reply_reader.hpp"
 
 #include "dbs/messages/error_detail.hpp"
-#include "dbs/messages/redis/internal/reply_nodes.hpp"
+#include "dbs/messages/redis/reply_nodes.hpp"
 #include "dbs/runtime/redis/internal/server_error.hpp"
 
 #include <hiredis/hiredis.h>

@@ -32,6 +32,9 @@ struct address {
   socklen_t size = 0;
 };
 
+/// After so many reads in a row others on the loop get their turn.
+constexpr int reads_per_event = 16;
+
 /// What all transports of a factory share.
 struct shared_tls {
   std::string ca_file;
@@ -123,6 +126,8 @@ private:
   std::optional<internal::tls_session> tls_;
   /// The last read got all there was.
   bool drained_ = false;
+  /// Since the socket was found readable.
+  int reads_ = 0;
 };
 
 // -- opening -------------------------------------------------------------------------
@@ -256,6 +261,7 @@ void socket_transport::close_socket() noexcept {
 void socket_transport::on_readable() {
   env_.enter([this] {
     drained_ = false;
+    reads_ = 0;
     if (phase_ == phase::securing)
       handshake();
     else
@@ -291,6 +297,8 @@ caf::expected<size_t> socket_transport::read(std::span<char> into) {
     env_.io().sockets().await_readable(key_);
     return size_t{0};
   };
+  if (++reads_ > reads_per_event && !(tls_ && tls_->has_decrypted()))
+    return wait();
   if (tls_) {
     using outcome = internal::tls_session::outcome;
     size_t got = 0;

@@ -43,6 +43,9 @@ public:
   /// On `done` with no bytes, the server has ended the session.
   outcome read(std::span<char> into, size_t& got) noexcept;
 
+  /// There are bytes to `read` that the socket does not tell of.
+  bool has_decrypted() const noexcept { return SSL_pending(ssl_.get()) > 0; }
+
   outcome write(std::string_view bytes, size_t& taken) noexcept;
 
 private:

@@ -81,22 +81,6 @@ TEST_CASE("the password is right, wrong or missing") {
   }
 }
 
-TEST_CASE("a server that does not know HELLO is spoken to in RESP2") {
-  testing::private_redis_options options;
-  options.users = {"bob on >wonder ~* +@all"};
-  options.settings = {{"rename-command", "HELLO \"\""}};
-  fixture f{options};
-  f.settings.target.user = "bob";
-  f.settings.target.password = secret{"wonder"};
-  REQUIRE(f.start());
-  CHECK(f.server.cli({"client", "list"}).find("name=dbs ") != std::string::npos);
-  f.command("HSET", "h", "a", 1, "b", 2);
-  auto all = f.command("HGETALL", "h");
-  REQUIRE(all);
-  CHECK(all->type() == redis_type::array);
-  CHECK(all->find("b").get<int64_t>() == 2);
-}
-
 TEST_CASE("what a user may not do is forbidden, by Redis") {
   testing::private_redis_options options;
   options.users = {"carol on >wonder ~cache:* +@read +ping"};

@@ -11,6 +11,7 @@
 #include <caf/event_based_actor.hpp>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -151,12 +152,14 @@ struct deferring_state : deferred_work {
   using actor_type = noting_actor;
   static inline const char* name = "dbs.tests.deferring";
 
-  deferring_state(loop_actor<actor_type>* ptr, std::promise<std::thread::id>* to)
-      : self(ptr), done(to) {}
+  deferring_state(loop_actor<actor_type>* ptr, std::promise<std::thread::id>* to, bool gather)
+      : self(ptr), done(to), gathers(gather) {}
 
   ~deferring_state() { self->io().forget(*this); }
 
   actor_type::behavior_type make_behavior() {
+    if (gathers)
+      self->gather_requests();
     return {[this](start_atom) { self->io().defer(*this); }};
   }
 
@@ -164,6 +167,7 @@ struct deferring_state : deferred_work {
 
   loop_actor<actor_type>* self;
   std::promise<std::thread::id>* done;
+  bool gathers;
 };
 
 bool is_ready(const std::future<std::thread::id>& what) {
@@ -270,12 +274,13 @@ TEST_CASE("a loop ends while a worker waits for its sockets, and the next one ge
 // -- what is put off -----------------------------------------------------------------
 
 TEST_CASE("what is deferred while the worker has jobs is done when it has none") {
+  auto gathers = GENERATE(false, true);
   // The loop's thread may be faster where the machine stands still for a while.
-  CHECK(eventually([] {
+  CHECK(eventually([gathers] {
     scene s;
     std::promise<std::thread::id> done;
     auto deferred = done.get_future();
-    auto actor = spawn_on<deferring_state>(s.loop, &done);
+    auto actor = spawn_on<deferring_state>(s.loop, &done, gathers);
     auto early = true;
     // given a worker with two jobs, the first of which sends
     std::future<std::thread::id> second;
@@ -290,10 +295,11 @@ TEST_CASE("what is deferred while the worker has jobs is done when it has none")
 }
 
 TEST_CASE("a worker without other jobs puts nothing off") {
+  auto gathers = GENERATE(false, true);
   scene s;
   std::promise<std::thread::id> done;
   auto deferred = done.get_future();
-  auto actor = spawn_on<deferring_state>(s.loop, &done);
+  auto actor = spawn_on<deferring_state>(s.loop, &done, gathers);
   auto at_once = false;
   on_worker(s.system, [&] {
     anon_mail(start_atom_v).send(actor);
@@ -304,11 +310,12 @@ TEST_CASE("a worker without other jobs puts nothing off") {
 }
 
 TEST_CASE("what is put off by a worker that is busy for long is done by the loop's thread") {
+  auto gathers = GENERATE(false, true);
   for (auto round = 0; round < 20; ++round) {
     scene s;
     std::promise<std::thread::id> done;
     auto deferred = done.get_future();
-    auto actor = spawn_on<deferring_state>(s.loop, &done);
+    auto actor = spawn_on<deferring_state>(s.loop, &done, gathers);
     auto in_time = false;
     std::future<std::thread::id> second;
     auto first = on_worker(s.system, [&] {

@@ -1,7 +1,7 @@
 #include "dbs/messages/redis/reply.hpp"
 
 #include "dbs/messages/error_detail.hpp"
-#include "dbs/messages/redis/internal/reply_nodes.hpp"
+#include "dbs/messages/redis/reply_nodes.hpp"
 
 #include "unit/messages/serialize.hpp"
 

@@ -12,7 +12,7 @@ TEST_CASE("what would change or block a shared connection is refused by name") {
   auto name = GENERATE("MULTI", "exec", "Discard", "WATCH", "SELECT", "AUTH", "HELLO", "RESET",
                        "QUIT", "SUBSCRIBE", "psubscribe", "SSUBSCRIBE", "MONITOR", "BLPOP",
                        "BRPOPLPUSH", "BZMPOP", "WAIT", "READONLY");
-  auto refused = refuse_on_shared(make_redis_command(name, "x"));
+  auto refused = rules_of(make_redis_command(name, "x")).refusal;
   CHECK(refused == errc::invalid_argument);
   CHECK(detail(refused).what.find(" is refused on connections that are shared") !=
         std::string::npos);
@@ -20,7 +20,7 @@ TEST_CASE("what would change or block a shared connection is refused by name") {
 
 TEST_CASE("of CLIENT, SCRIPT and XREAD only some is refused") {
   auto refused = [](auto... words) {
-    return static_cast<bool>(refuse_on_shared(make_redis_command(words...)));
+    return static_cast<bool>(rules_of(make_redis_command(words...)).refusal);
   };
   CHECK(refused("CLIENT", "REPLY", "OFF"));
   CHECK(refused("client", "tracking", "on"));
@@ -38,7 +38,7 @@ TEST_CASE("of CLIENT, SCRIPT and XREAD only some is refused") {
 }
 
 TEST_CASE("only what is known to read is a read") {
-  auto reads = [](auto... words) { return only_reads(make_redis_command(words...)); };
+  auto reads = [](auto... words) { return rules_of(make_redis_command(words...)).reads; };
   CHECK(reads("GET", "k"));
   CHECK(reads("mget", "k"));
   CHECK(reads("ZRANGEBYSCORE", "k", 1, 2));

@@ -152,6 +152,15 @@ TEST_CASE_METHOD(core_fixture, "a batch is answered reply by reply, errors among
   CHECK(answer(ask_batch(std::vector<redis_command>{})) == "all: invalid_argument");
 }
 
+TEST_CASE_METHOD(core_fixture,
+                 "a batch beyond the bound in bytes can never be taken, and says so") {
+  limits.max_bytes = 1000;
+  start();
+  CHECK(answer(ask_batch({make_redis_command("SET", "k", std::string(600, 'x')),
+                          make_redis_command("SET", "k", std::string(600, 'x'))})) ==
+        "all: payload_too_large");
+}
+
 TEST_CASE_METHOD(core_fixture, "a script's source is sent when Redis does not know it") {
   start();
   auto known = false;

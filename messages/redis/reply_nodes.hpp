@@ -1,7 +1,7 @@
 // Writes and takes apart the nodes of a reply; see the layout in reply.hpp.
 #pragma once
 
-#include "dbs/messages/internal/little_endian.hpp"
+#include "dbs/messages/little_endian.hpp"
 #include "dbs/messages/redis/reply.hpp"
 
 #include <bit>
