@@ -186,6 +186,7 @@ void event_loop::run() {
       io_.run_for(look_interval);
       break;
     case socket_duty::task::sleep:
+      catch_up();
       io_.run_one();
       duty_.wake();
       break;
@@ -211,8 +212,8 @@ void event_loop::run_turn(loop_context::turn mine, F body) noexcept {
 }
 
 void event_loop::put_off() {
-  // Else the thread looks soon, or is called by the worker that it sleeps for.
-  if (thread_watches_.load())
+  // Else the thread looks soon.
+  if (thread_watches_.load() || duty_.asleep())
     boost::asio::post(io_, [] {});
 }
 

@@ -34,6 +34,9 @@ public:
     return asleep_.load();
   }
 
+  /// Whether the loop's thread sleeps until it is called. From any thread.
+  bool asleep() const noexcept { return asleep_.load(); }
+
   // -- for the loop's thread -------------------------------------------------------
 
   /// What to do now.
