@@ -14,6 +14,7 @@
 #include "dbs/runtime/caf/front.hpp"
 #include "dbs/runtime/observe/configuration.hpp"
 #include "dbs/runtime/observe/log.hpp"
+#include "dbs/runtime/postgres/libpq_connection.hpp"
 
 #include <atomic>
 #include <map>
@@ -279,6 +280,7 @@ caf::expected<database_services> create_database_services(caf::actor_system& sys
   auto& socket = options.configuration.values.http.socket;
   if (socket.empty())
     socket = default_socket_path();
+  postgres::look_up_process_defaults();
   auto log = observe::logger::make(options.configuration.values.log);
   if (!log)
     return std::move(log.error());

@@ -28,6 +28,17 @@ caf::error check_batch(const pg_batch& what) {
   return {};
 }
 
+caf::error check_own_transaction(std::span<const pg_statement> statements) {
+  for (size_t i = 0; i < statements.size(); ++i)
+    if (runs_procedure(statements[i].sql))
+      return fail(errc::invalid_argument,
+                  "statement " + std::to_string(i) +
+                      " of the batch is a DO or CALL, which may commit inside: begin a "
+                      "transaction before the batch",
+                  {statement_field(i)});
+  return {};
+}
+
 field statement_field(size_t index) {
   return {"statement", static_cast<int64_t>(index)};
 }

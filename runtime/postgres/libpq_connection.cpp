@@ -1,5 +1,6 @@
 #include "dbs/runtime/postgres/libpq_connection.hpp"
 
+#include "dbs/runtime/postgres/internal/connect_keywords.hpp"
 #include "dbs/runtime/postgres/internal/session.hpp"
 
 namespace dbs::postgres {
@@ -64,6 +65,10 @@ private:
 connection_ptr make_libpq_connection(connection_environment& env, const database_settings& settings,
                                      connection_observer& observer) {
   return std::make_unique<libpq_connection>(env, settings, observer);
+}
+
+void look_up_process_defaults() {
+  internal::look_up_process_defaults();
 }
 
 } // namespace dbs::postgres

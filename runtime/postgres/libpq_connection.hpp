@@ -2,8 +2,8 @@
 //
 // Statements run through the extended protocol, so a text with several statements
 // is refused by the server (42601); COPY is refused by us unless it is a transfer.
-// Results come in text format. The rows of a stream come in libpq's single-row mode
-// and are gathered into chunks.
+// Results come in text, or in binary for a statement that asks for it. The rows of a
+// stream come in libpq's single-row mode and are gathered into chunks.
 //
 // During a COPY from here libpq 15 does not look at errors: what the server refuses in
 // the middle, it says when the COPY is finished.
@@ -31,5 +31,10 @@ namespace dbs::postgres {
 /// SQLSTATE if a server answered.
 connection_ptr make_libpq_connection(connection_environment& env, const database_settings& settings,
                                      connection_observer& observer);
+
+/// Looks up, once in a process, what libpq takes from it: the name of its user above all,
+/// which a directory server may be asked for. Blocks. Whoever makes connections calls it
+/// before, lest the first one blocks the loop for that. Any thread.
+void look_up_process_defaults();
 
 } // namespace dbs::postgres

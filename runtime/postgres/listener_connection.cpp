@@ -80,8 +80,14 @@ void listener_core::close() {
   changes_.clear();
   for (auto& [name, state] : channels_)
     state.heard = state.changing = false;
-  std::erase_if(channels_, [](const auto& x) { return x.second.sinks.empty(); });
+  forget_unused();
   conn_.reset();
+}
+
+void listener_core::forget_unused() {
+  std::erase_if(channels_, [](const auto& x) {
+    return x.second.sinks.empty() && !x.second.heard && !x.second.changing;
+  });
 }
 
 // -- what it is asked to do ---------------------------------------------------------
@@ -165,6 +171,8 @@ void listener_core::take_refusal(const caf::error& reason) {
     refused_sinks.push_back(x.first);
   for (auto sink : refused_sinks)
     end(where, sink, reason);
+  // Also the channels whose sinks have gone meanwhile: nothing else will come for them.
+  forget_unused();
 }
 
 // -- whether it lives ---------------------------------------------------------------

@@ -203,6 +203,8 @@ private:
   void take_refusal(const caf::error& reason);
   void watch();
   void on_quiet();
+  /// Drops the channels without sinks that the server need not be told of.
+  void forget_unused();
   /// Gives the connection up and tries again.
   void drop(listener_event event, caf::error reason);
   void close();

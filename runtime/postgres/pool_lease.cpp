@@ -1,5 +1,6 @@
 // Leases: one request at a time on each, in order; what is open when a lease ends
 // is rolled back.
+#include "dbs/runtime/postgres/batch_rules.hpp"
 #include "dbs/runtime/postgres/pool_core.hpp"
 #include "dbs/runtime/postgres/pool_sql.hpp"
 #include "dbs/runtime/postgres/statement_class.hpp"
@@ -258,6 +259,9 @@ void pool_core::start_operation(pool_slot& s, request_list& from, request_ref r)
   case request_kind::batch:
     if (r->batch.empty())
       return answer_batch(from, r);
+    if (status == transaction_status::idle)
+      if (auto problem = check_own_transaction(r->batch))
+        return answer(from, r, std::move(problem));
     break;
   case request_kind::savepoint:
     if (status == transaction_status::idle)

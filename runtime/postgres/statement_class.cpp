@@ -217,6 +217,12 @@ bool controls_transaction(std::string_view sql) noexcept {
   return one_of(take_word(sql, pos), commands) || commits(sql) || rolls_back(sql);
 }
 
+bool runs_procedure(std::string_view sql) noexcept {
+  auto pos = skip_blank(sql, 0, ";");
+  auto command = take_word(sql, pos);
+  return same(command, "do") || same(command, "call");
+}
+
 bool rolls_back(std::string_view sql) noexcept {
   auto pos = skip_blank(sql, 0, ";");
   auto command = take_word(sql, pos);

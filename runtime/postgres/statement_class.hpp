@@ -51,6 +51,9 @@ bool commits(std::string_view sql) noexcept;
 /// ROLLBACK, SAVEPOINT and their like.
 bool controls_transaction(std::string_view sql) noexcept;
 
+/// True for DO and CALL: outside a transaction, what they run may commit.
+bool runs_procedure(std::string_view sql) noexcept;
+
 /// True for ROLLBACK and ABORT, also to a savepoint.
 bool rolls_back(std::string_view sql) noexcept;
 

@@ -50,15 +50,16 @@ bool is_reserved(std::string_view name) {
   return std::find(reserved.begin(), reserved.end(), name) != reserved.end();
 }
 
-/// What libpq would otherwise look up by itself, behind PGUSER.
-std::string name_of_process_user() {
-  passwd entry{};
-  passwd* found = nullptr;
-  std::array<char, 4096> buffer{};
-  if (::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 &&
-      found != nullptr)
-    return entry.pw_name;
-  return {};
+/// What libpq would otherwise look up by itself, behind PGUSER. Empty if there is none.
+const std::string& name_of_process_user() {
+  static const auto name = [] {
+    passwd entry{};
+    passwd* found = nullptr;
+    std::array<char, 4096> buffer{};
+    auto failed = ::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found) != 0;
+    return std::string{failed || found == nullptr ? "" : entry.pw_name};
+  }();
+  return name;
 }
 
 bool is_set(const char* variable) {
@@ -153,6 +154,11 @@ void connect_keywords::set_default(const char* name, std::string value) {
                            [name](const auto& pair) { return pair.first == name; });
   if (!given)
     pairs_.emplace_back(name, std::move(value));
+}
+
+void look_up_process_defaults() {
+  name_of_process_user();
+  libpq_knows("user"); // which asks libpq for all its defaults
 }
 
 std::string endpoint_name(const host_port& server) {

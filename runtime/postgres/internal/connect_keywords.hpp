@@ -71,6 +71,9 @@ private:
   session_role role_ = session_role::any;
 };
 
+/// See `postgres::look_up_process_defaults`.
+void look_up_process_defaults();
+
 /// "127.0.0.1:5432", "[::1]:5432", or the path of a socket.
 std::string endpoint_name(const host_port& server);
 

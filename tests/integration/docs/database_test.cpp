@@ -1,6 +1,7 @@
 // The code in docs/database.md, run against a real server.
 #include "integration/actors/postgres_pool/pool_fixture.hpp"
 
+#include "dbs/actors/client/blocking_ask.hpp"
 #include "dbs/actors/client/listener_client.hpp"
 #include "dbs/actors/postgres_listener/postgres_listener.hpp"
 #include "dbs/messages/postgres/copy_text.hpp"
@@ -15,6 +16,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -252,13 +254,25 @@ struct price_list {
   }
 
   void read() {
+    // One at a time: of two on two connections, the older one may be answered last.
+    again = std::exchange(reading, true);
+    if (again)
+      return;
     auto take = [this](const dbs::pg_result& rows) {
       int sum = 0;
       for (auto row : rows)
         sum += cents[*row.get<int>("id")] = *row.get<int>("cents");
       total = sum;
+      reading = false;
+      if (again)
+        read();
     };
-    db.execute(self, "select id, cents from product").then(take, on_error);
+    auto retry = [this](const caf::error& why) {
+      on_error(why);
+      reading = false;
+      self->run_delayed(1s, [this] { read(); });
+    };
+    db.execute(self, "select id, cents from product").then(take, retry);
   }
 
   static void on_error(const caf::error& why) { FAIL_CHECK(dbs::describe(why)); }
@@ -267,22 +281,51 @@ struct price_list {
   dbs::listener_client listener;
   dbs::database_client db;
   std::map<int, int> cents;
+  bool reading = false;
+  bool again = false;
   std::atomic<int>& total;
+};
+
+/// A price list that has been read.
+struct price_fixture : fixture {
+  price_fixture() {
+    dbs::postgres_listener_options options;
+    options.settings = settings;
+    options.metrics = std::make_shared<dbs::observe::registry>();
+    options.log = dbs::testing::make_silent_logger();
+    listener = dbs::spawn_postgres_listener(loop, std::move(options));
+    list = system.spawn<caf::stateful_actor<price_list, dbs::pg_event_sink::impl>>(
+        dbs::listener_client{listener}, client(), std::ref(total));
+    REQUIRE(dbs::testing::eventually([this] { return total == 2500 + 9900; }));
+  }
+
+  ~price_fixture() {
+    caf::anon_send_exit(list, caf::exit_reason::user_shutdown);
+    caf::scoped_actor waiter{system};
+    waiter->wait_for(list); // which writes to `total`
+    caf::anon_send_exit(listener, caf::exit_reason::user_shutdown);
+  }
+
+  int64_t stat(const std::string& name) {
+    caf::scoped_actor self{system};
+    auto report = dbs::blocking_ask<dbs::stats_report>(self, {}, listener, dbs::stats_atom_v);
+    REQUIRE(report);
+    for (auto& x : report->fields)
+      if (x.name == name)
+        return std::get<int64_t>(x.value);
+    FAIL("there is no " << name);
+    return 0;
+  }
+
+  std::atomic<int> total{0};
+  dbs::postgres_listener_state::actor_type listener;
+  dbs::pg_event_sink list;
 };
 
 } // namespace
 
-TEST_CASE_METHOD(fixture, "docs/database.md: notifications") {
-  std::atomic<int> total{0};
+TEST_CASE_METHOD(price_fixture, "docs/database.md: notifications") {
   auto on_error = [](const caf::error& why) { FAIL_CHECK(dbs::describe(why)); };
-  dbs::postgres_listener_options options;
-  options.settings = settings;
-  options.metrics = std::make_shared<dbs::observe::registry>();
-  options.log = dbs::testing::make_silent_logger();
-  auto listener = dbs::spawn_postgres_listener(loop, std::move(options));
-  auto list = system.spawn<caf::stateful_actor<price_list, dbs::pg_event_sink::impl>>(
-      dbs::listener_client{listener}, client(), std::ref(total));
-  REQUIRE(dbs::testing::eventually([&] { return total == 2500 + 9900; }));
   auto db = client();
   in_an_actor([&](caf::event_based_actor* self) {
     auto reduce = [=](const dbs::pg_session& session) {
@@ -297,6 +340,26 @@ TEST_CASE_METHOD(fixture, "docs/database.md: notifications") {
     db.checkout(self).then(reduce, on_error);
   });
   CHECK(dbs::testing::eventually([&] { return total == 1900 + 9900; }));
-  caf::anon_send_exit(list, caf::exit_reason::user_shutdown);
-  caf::anon_send_exit(listener, caf::exit_reason::user_shutdown);
+}
+
+TEST_CASE_METHOD(price_fixture, "docs/database.md: what is kept is read by one query at a time") {
+  auto reads_that_wait = [this] {
+    return server.psql("select count(*) from pg_stat_activity where wait_event_type = 'Lock'");
+  };
+  auto writer = client().sync(system).checkout();
+  REQUIRE(writer);
+  REQUIRE(writer->begin());
+  REQUIRE(writer->execute("update product set cents = 1900 where id = 1"));
+  REQUIRE(writer->execute("lock table product"));
+  // when several events come during one read
+  for (auto* n : {"1", "2", "3"})
+    server.psql("select pg_notify('product', '" + std::string{n} + "')");
+  REQUIRE(dbs::testing::eventually(
+      [this] { return stat("notifications") == 3 && stat("unanswered") == 0; }));
+  REQUIRE(dbs::testing::eventually([&] { return reads_that_wait() != "0"; }));
+  // then there is no other that could be answered before it
+  CHECK(reads_that_wait() == "1");
+  // and one more behind it sees what is there now
+  REQUIRE(writer->commit());
+  CHECK(dbs::testing::eventually([this] { return total == 1900 + 9900; }));
 }

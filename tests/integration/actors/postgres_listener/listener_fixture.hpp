@@ -156,8 +156,6 @@ public:
     settings.target.hosts = {{"127.0.0.1", server.port()}};
     settings.target.user = server.options().superuser;
     settings.target.dbname = server.options().database;
-    limits.heartbeat = 200ms;
-    limits.answer_timeout = 500ms;
   }
 
   ~listener_fixture() {

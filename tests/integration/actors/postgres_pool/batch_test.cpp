@@ -84,3 +84,45 @@ TEST_CASE_METHOD(pool_fixture, "a batch with plans that no longer fit is run onc
   CHECK(results->at(1).columns() == 2);
   CHECK(server.psql("select count(*) from t") == "2");
 }
+
+TEST_CASE_METHOD(pool_fixture, "a batch outside a transaction runs nothing that commits inside") {
+  start();
+  REQUIRE(database().execute("create table t (x int)"));
+  REQUIRE(database().execute("create procedure p() language plpgsql as 'begin commit; end'"));
+  auto session = database().checkout();
+  REQUIRE(session);
+  for (auto* sql : {"call p()", "do 'begin commit; end'"}) {
+    INFO(sql);
+    // when it would commit the insert, which the error behind it could not undo
+    std::vector batch{make_statement("insert into t values (1)"), make_statement(sql),
+                      make_statement("select 1 / 0")};
+    auto refused = session->execute_batch(batch);
+    // then nothing of it is run
+    REQUIRE(!refused);
+    CHECK(refused.error() == errc::invalid_argument);
+    CHECK(field_of(refused.error(), "statement") == "1");
+    CHECK(server.psql("select count(*) from t") == "0");
+    // and inside a transaction the server itself does not let it commit
+    REQUIRE(session->begin());
+    auto failed = session->execute_batch(batch);
+    REQUIRE(!failed);
+    CHECK(detail(failed.error()).sqlstate == "2D000");
+    REQUIRE(session->rollback());
+    CHECK(server.psql("select count(*) from t") == "0");
+  }
+}
+
+TEST_CASE_METHOD(pool_fixture, "what runs in no transaction is refused behind others of a batch") {
+  start();
+  REQUIRE(database().execute("create table t (x int)"));
+  auto session = database().checkout();
+  REQUIRE(session);
+  for (auto* sql : {"vacuum t", "create index concurrently on t (x)"}) {
+    INFO(sql);
+    auto refused =
+        session->execute_batch({make_statement("insert into t values (1)"), make_statement(sql)});
+    REQUIRE(!refused);
+    CHECK(detail(refused.error()).sqlstate == "25001");
+    CHECK(server.psql("select count(*) from t") == "0");
+  }
+}

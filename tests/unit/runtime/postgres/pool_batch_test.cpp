@@ -52,6 +52,25 @@ TEST_CASE("a batch that controls the transaction is refused, naming the statemen
   CHECK(f.server.connections[0]->log.empty());
 }
 
+TEST_CASE("a batch that is a transaction of its own runs no procedure") {
+  pool_fixture f;
+  auto lease = f.lease();
+  auto& conn = *f.server.connections[0];
+  for (auto* sql : {"CALL p()", "do $$ begin commit; end $$"}) {
+    INFO(sql);
+    auto alone = f.batch(lease, {"SELECT 1", sql});
+    CHECK(f[alone].code == errc::invalid_argument);
+    CHECK(f[alone]["statement"] == "1");
+    CHECK(conn.log.empty());
+  }
+  // where it cannot commit, it may run
+  f.begin(lease);
+  auto within = f.batch(lease, {"SELECT 1", "CALL p()"});
+  f.run();
+  CHECK(f[within].code == errc::none);
+  CHECK(conn.log == lines{"BEGIN", "batch of 2: SELECT 1"});
+}
+
 TEST_CASE("batches are bounded") {
   pool_fixture f;
   auto lease = f.lease();

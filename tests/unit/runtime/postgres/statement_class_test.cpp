@@ -141,6 +141,17 @@ TEST_CASE("the ways to type a commit") {
   }
 }
 
+TEST_CASE("what runs a procedure is known by its first word") {
+  for (auto sql : {"CALL p()", "do $$ begin end $$", "/* x */ call p()", "; DO 'x'"}) {
+    CAPTURE(sql);
+    CHECK(runs_procedure(sql));
+  }
+  for (auto sql : {"SELECT call()", "DOMAIN", "", "INSERT INTO t SELECT 'do'"}) {
+    CAPTURE(sql);
+    CHECK_FALSE(runs_procedure(sql));
+  }
+}
+
 TEST_CASE("only what is known to leave nothing behind may share a connection") {
   auto sql = GENERATE(as<std::string_view>{}, "select 1", "(SELECT 1) UNION (SELECT 2)",
                       "-- quick\nVALUES (1)", "table t", "with x as (select 1) table x",
