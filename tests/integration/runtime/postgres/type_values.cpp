@@ -46,8 +46,10 @@ std::vector<T> edges_of_floats() {
 }
 
 pg_long_time between(sys_days first, sys_days last, random_source& random) {
-  auto span = static_cast<uint64_t>((pg_long_time{last} - pg_long_time{first}).count());
-  return first + microseconds{static_cast<int64_t>(random() % span)};
+  // Unsigned: the span is larger than what a signed number holds.
+  auto begin = static_cast<uint64_t>(pg_long_time{first}.time_since_epoch().count());
+  auto end = static_cast<uint64_t>(pg_long_time{last}.time_since_epoch().count());
+  return pg_long_time{microseconds{static_cast<int64_t>(begin + random() % (end - begin))}};
 }
 
 std::string digits(random_source& random, size_t count) {
