@@ -18,7 +18,8 @@ std::optional<std::string_view> take_bulk(std::string_view& rest) {
   if (rest.empty() || rest.front() != '$')
     return std::nullopt;
   auto [at, problem] = std::from_chars(rest.data() + 1, end, size);
-  if (problem != std::errc{} || static_cast<size_t>(end - at) < 4 ||
+  auto padded = rest.size() > 2 && rest[1] == '0' && rest[2] != '\r'; // Redis hangs up
+  if (problem != std::errc{} || padded || static_cast<size_t>(end - at) < 4 ||
       size > static_cast<size_t>(end - at) - 4 || at[0] != '\r' || at[1] != '\n' ||
       at[size + 2] != '\r' || at[size + 3] != '\n')
     return std::nullopt;
@@ -44,6 +45,14 @@ redis_command& redis_command::add(std::string_view word) {
   return *this;
 }
 
+redis_command& redis_command::add_from(const redis_command& other, size_t index) {
+  if (index < other.words_) {
+    bulks_.append(other.bulks(index));
+    words_ += other.words_ - static_cast<uint32_t>(index);
+  }
+  return *this;
+}
+
 std::string_view redis_command::word(size_t index) const noexcept {
   auto rest = bulks(index);
   return take_bulk(rest).value_or(std::string_view{});
@@ -60,6 +69,8 @@ std::string_view redis_command::bulks(size_t index) const noexcept {
 bool redis_command::consistent() const noexcept {
   std::string_view rest = bulks_;
   if (bytes() > max_bytes || words_ > max_words)
+    return false;
+  if (!source_.empty() && name() != "EVALSHA" && name() != "EVALSHA_RO")
     return false;
   for (uint32_t i = 0; i < words_; ++i)
     if (!take_bulk(rest))

@@ -62,6 +62,9 @@ public:
 
   const blob& source() const noexcept { return source_; }
 
+  /// Adds the words of `other` from `index` on.
+  redis_command& add_from(const redis_command& other, size_t index);
+
   size_t words() const noexcept { return words_; }
 
   /// In the case in which it was given; empty for a default-constructed command.

@@ -72,6 +72,7 @@ constexpr std::array rows{
     row{"HKEYS", rule::reads},
     row{"HLEN", rule::reads},
     row{"HMGET", rule::reads},
+    row{"HOST:", rule::changes},
     row{"HRANDFIELD", rule::reads},
     row{"HSCAN", rule::reads},
     row{"HSTRLEN", rule::reads},
@@ -90,6 +91,7 @@ constexpr std::array rows{
     row{"OBJECT", rule::reads},
     row{"PEXPIRETIME", rule::reads},
     row{"PING", rule::reads},
+    row{"POST", rule::changes},
     row{"PSUBSCRIBE", rule::subscribes},
     row{"PSYNC", rule::subscribes},
     row{"PTTL", rule::reads},
@@ -185,13 +187,16 @@ private:
   size_t size_ = 0;
 };
 
-bool has_option(const redis_command& command, std::string_view option, std::string_view before) {
-  for (size_t i = 1; i < command.words(); ++i) {
+/// Whether a command that reads streams may wait for them: it has BLOCK before STREAMS, or
+/// so many words before it that nobody looks at all of them.
+bool may_block(const redis_command& command, size_t first_option) {
+  constexpr size_t max_option = 16;
+  for (auto i = first_option; i < command.words(); ++i) {
     upper_case word{command.word(i)};
-    if (word.view() == option)
+    if (word.view() == "STREAMS")
+      return false;
+    if (word.view() == "BLOCK" || i == max_option)
       return true;
-    if (word.view() == before)
-      break;
   }
   return false;
 }
@@ -221,10 +226,11 @@ command_rules rules_by_arguments(rule what, const redis_command& command) {
     return {};
   default: {
     upper_case name{command.name()};
-    if (has_option(command, "BLOCK", "STREAMS"))
+    // XREADGROUP GROUP group consumer ...: it notes who has got what.
+    auto grouped = name.view() != "XREAD";
+    if (may_block(command, grouped ? 4 : 1))
       return {refusal(std::string{name.view()} + " BLOCK", it_blocks)};
-    // XREADGROUP notes who has got what.
-    return {{}, name.view() == "XREAD"};
+    return {{}, !grouped};
   }
   }
 }

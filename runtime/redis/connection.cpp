@@ -125,6 +125,8 @@ void connection::on_readable() {
     overdue_ = time_point::max();
     reader_.feed({in_.data(), *got});
     take_replies();
+    if (usable())
+      observer_.on_heard(*this);
   }
 }
 
@@ -150,6 +152,9 @@ void connection::take_replies() {
 void connection::take(redis_reply&& reply) {
   if (reply.type() == redis_type::push)
     return observer_.on_push(*this, std::move(reply));
+  // A server that takes no clients says so before it is asked.
+  if (sent_ == 0 && phase_ == phase::logging_in && reply.type() == redis_type::error)
+    return refuse_login(reply);
   if (sent_ == 0)
     return close(fail(errc::protocol_error, server() + " sent a reply that nobody asked for"));
   auto answered = std::move(pending_.front());

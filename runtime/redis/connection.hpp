@@ -31,6 +31,10 @@ public:
   /// The reply to a command that somebody waits for.
   virtual void on_reply(connection& conn, flight&& what, redis_reply&& reply) = 0;
 
+  /// Replies have come, be it to commands that nobody waits for any more: there is room for
+  /// others, and the server is there.
+  virtual void on_heard(connection& conn) = 0;
+
   /// A push of RESP3. Only a connection of one's own, which has subscribed, gets any.
   virtual void on_push(connection& conn, redis_reply message) = 0;
 

@@ -19,8 +19,7 @@ redis_command with_its_source(const redis_command& call) {
   auto reads = call.name().size() > std::string_view{"EVALSHA"}.size();
   redis_command result{reads ? "EVAL_RO" : "EVAL"};
   result.add(call.source());
-  for (size_t i = 2; i < call.words(); ++i)
-    result.add(call.word(i));
+  result.add_from(call, 2);
   return result;
 }
 
@@ -265,6 +264,9 @@ void redis_core::on_reply(connection& conn, flight&& what, redis_reply&& reply) 
     return;
   }
   answer(what, std::move(reply), conn.last_heard());
+}
+
+void redis_core::on_heard(connection&) {
   dispatch();
 }
 

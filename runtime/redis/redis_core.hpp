@@ -188,6 +188,7 @@ private:
 
   void on_ready(connection& conn) override;
   void on_reply(connection& conn, flight&& what, redis_reply&& reply) override;
+  void on_heard(connection& conn) override;
   void on_push(connection& conn, redis_reply message) override;
   void on_unflushed(connection& conn) override;
   void on_closed(connection& conn, caf::error reason, std::deque<flight> unanswered,

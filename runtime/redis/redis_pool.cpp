@@ -91,6 +91,9 @@ void redis_core::on_ready(connection& conn) {
 
 void redis_core::on_closed(connection& conn, caf::error reason, std::deque<flight> unanswered,
                            size_t sent) {
+  if (std::none_of(slots_.begin(), slots_.end(),
+                   [&](const slot& x) { return x.conn.get() == &conn; }))
+    return; // one that was idle for so long that it is forgotten
   auto was_ready = slot_of(conn).ready;
   forget(conn);
   if (life_ == life::started) {
@@ -107,7 +110,7 @@ void redis_core::on_closed(connection& conn, caf::error reason, std::deque<fligh
     }
   }
   settle(std::move(unanswered), sent, reason);
-  if (down_)
+  if (down_ || (life_ > life::started && slots_.empty())) // while it drains nobody connects
     refuse_waiting(reason);
   else
     dispatch();
@@ -184,15 +187,14 @@ void redis_core::tick() {
 }
 
 void redis_core::on_probe(connection& conn, const flight& what, const redis_reply& reply) {
-  if (reply.text() == "PONG") {
+  // Who refuses to answer, say while a script runs for long, is there.
+  if (reply.type() == redis_type::error || reply.text() == "PONG") {
     owner_.record_probe(std::chrono::duration_cast<caf::timespan>(conn.last_heard() - what.asked));
     return;
   }
   ++counted_.failed_probes;
-  auto reason = reply.error();
-  conn.close(reason ? std::move(reason)
-                    : fail(errc::protocol_error,
-                           conn.server() + " answered PING with something else than PONG"));
+  conn.close(
+      fail(errc::protocol_error, conn.server() + " answered PING with something else than PONG"));
 }
 
 bool redis_core::hangs() const noexcept {

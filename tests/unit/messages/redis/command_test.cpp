@@ -42,11 +42,18 @@ TEST_CASE("words are not printed, but for the name") {
 }
 
 TEST_CASE("a command travels, and what was changed on the way is refused or still a command") {
-  auto command = make_redis_command("MSET", "key", "value", "", "x").with_source(blob{"source"});
+  auto command = make_redis_command("EVALSHA", "key", "value", "", "x").with_source(blob{"source"});
   auto bytes = test::serialize(command);
   auto copy = test::deserialize<redis_command>(bytes);
   REQUIRE(copy);
   CHECK(*copy == command);
+  // Of other commands there is none that would be sent in their place.
+  auto strange = make_redis_command("SET", "k", "v").with_source(blob{"source"});
+  CHECK_FALSE(test::deserialize<redis_command>(test::serialize(strange)));
+  // Redis closes the connection of whoever writes a length so.
+  auto padded = test::serialize(make_redis_command("GETSET", "k", "v"));
+  padded.replace(padded.find("$6\r\nGETSET"), 10, "$05\r\nGETSE");
+  CHECK_FALSE(test::deserialize<redis_command>(padded));
   std::minstd_rand random{Catch::getSeed()};
   size_t refused = 0;
   for (int i = 0; i < 10'000; ++i) {

@@ -11,7 +11,7 @@ using namespace dbs::redis;
 TEST_CASE("what would change or block a shared connection is refused by name") {
   auto name = GENERATE("MULTI", "exec", "Discard", "WATCH", "SELECT", "AUTH", "HELLO", "RESET",
                        "QUIT", "SUBSCRIBE", "psubscribe", "SSUBSCRIBE", "MONITOR", "BLPOP",
-                       "BRPOPLPUSH", "BZMPOP", "WAIT", "READONLY");
+                       "BRPOPLPUSH", "BZMPOP", "WAIT", "READONLY", "POST", "Host:");
   auto refused = rules_of(make_redis_command(name, "x")).refusal;
   CHECK(refused == errc::invalid_argument);
   CHECK(detail(refused).what.find(" is refused on connections that are shared") !=
@@ -31,6 +31,8 @@ TEST_CASE("of CLIENT, SCRIPT and XREAD only some is refused") {
   CHECK(!refused("SCRIPT", "LOAD", "return 1"));
   CHECK(refused("XREAD", "COUNT", 1, "block", 0, "STREAMS", "s", "$"));
   CHECK(refused("XREADGROUP", "GROUP", "g", "c", "BLOCK", 0, "STREAMS", "s", ">"));
+  CHECK(refused("XREADGROUP", "GROUP", "streams", "c", "BLOCK", 0, "STREAMS", "s", ">"));
+  CHECK(!refused("XREADGROUP", "GROUP", "block", "block", "STREAMS", "s", ">"));
   // a stream may have that name
   CHECK(!refused("XREAD", "STREAMS", "BLOCK", "$"));
   CHECK(!refused("GET", "MULTI"));

@@ -47,6 +47,8 @@ struct fixture : redis::connection_observer {
     pushes.emplace_back(message.at(0).text());
   }
   void on_unflushed(redis::connection&) override { unflushed = true; }
+  void on_heard(redis::connection&) override {}
+
   void on_closed(redis::connection&, caf::error why, std::deque<redis::flight> left,
                  size_t sent) override {
     reason = std::move(why);

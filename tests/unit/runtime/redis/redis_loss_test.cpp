@@ -229,6 +229,48 @@ TEST_CASE_METHOD(core_fixture, "an overdue connection is passed over until it is
   CHECK(answer(again) == "y");
 }
 
+TEST_CASE_METHOD(core_fixture, "what waits for an overdue connection goes when it is heard again") {
+  settings.pool_min = 1;
+  settings.pool_max = 1;
+  start();
+  links[0].paused = true;
+  auto slow = ask(make_redis_command("GET", "a"), 10ms);
+  run();
+  advance(10ms);
+  CHECK(answer(slow) == "deadline_exceeded");
+  auto waiting = echo("x");
+  run();
+  CHECK_FALSE(answered(waiting));
+  links[0].paused = false;
+  run();
+  CHECK(answer(waiting) == "x");
+}
+
+TEST_CASE_METHOD(core_fixture, "a server that is busy answers no PING, and is there") {
+  settings.pool_min = 1;
+  start();
+  auto so_far = probed;
+  links.answer = [](scripted_link&, const words&) -> std::string {
+    return "-BUSY Redis is busy running a script.\r\n";
+  };
+  advance(limits.probe_interval);
+  CHECK(probed == so_far + 1);
+  CHECK(links.made() == 1);
+}
+
+TEST_CASE_METHOD(core_fixture, "what waits while it drains is refused with the last connection") {
+  settings.pool_min = 1;
+  settings.pool_max = 1;
+  start();
+  links.answer = scripted_links::mute;
+  auto read = ask(make_redis_command("GET", "a"));
+  run();
+  core().drain();
+  links.hang_up(links[0]);
+  run();
+  CHECK(answer(read) == "connection_lost");
+}
+
 TEST_CASE_METHOD(core_fixture, "an unacceptable reply closes the connection; who asked is told") {
   settings.pool_min = 2;
   limits.replies.max_bytes = 100;
