@@ -21,8 +21,6 @@ enum class entry_kind : uint8_t {
   value,
   /// It is known that there is nothing; the value may say why.
   negative,
-  /// Remembers the version with which the key was erased; no reader sees it.
-  tombstone,
 };
 
 /// What is known of a value but the bytes. Times are kept to the millisecond.
@@ -35,7 +33,7 @@ struct entry_meta {
   entry_kind kind = entry_kind::value;
 };
 
-/// Which queue an entry is in.
+/// Which queue an entry is in. A tombstone remembers the version with which a key was erased.
 enum class entry_place : uint8_t { none, small, main, tombstones };
 
 class entry {

@@ -58,7 +58,7 @@ bool l1_store::read(std::string_view key, void (*use)(void*, const l1_view&), vo
 
 bool l1_store::show(const entry* e, reader_slots::slot* mine, void (*use)(void*, const l1_view&),
                     void* context) {
-  if (e == nullptr || e->kind() == entry_kind::tombstone) {
+  if (e == nullptr) {
     count(mine, misses);
     return false;
   }

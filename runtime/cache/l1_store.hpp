@@ -8,9 +8,15 @@
 // A hit takes no lock and writes nothing that another thread reads or writes: a hot key
 // costs as much on many cores as on one. Writers of different shards do not meet.
 //
-// Versions: an entry keeps the version it was put with, and nothing older replaces it.
-// Erasing with a version leaves a tombstone for a while, so that a loader that read before
-// the erasure cannot put back what it has read. The same version is no older one.
+// Versions: an entry keeps the version it was put with, and nothing older replaces it; the
+// same version is no older one. Erasing with a version leaves a tombstone, so that a loader
+// that read before the erasure cannot put back what it has read: for `tombstone_ttl` from a
+// `done` on, no older version of the key is let in, whatever is put, evicted and erased
+// meanwhile. Nothing else is remembered of what is not there any more: a key that was
+// evicted, has expired, or was erased without a version, may come back with an older version
+// than it had. Tombstones take at most a sixteenth of the memory. The oldest ones make room:
+// what is in their place does not tell keys apart, so that older versions of others in the
+// shard are refused, too, and values without a version are let in.
 //
 // Keys may come from strangers: the hash has a secret of its own in each store.
 #pragma once
@@ -71,8 +77,8 @@ public:
   // -- writing -------------------------------------------------------------------------
 
   /// Puts a value in the place of what is there, unless that is newer. If it cannot be
-  /// stored (`too_large`, `busy`) what is older is gone nevertheless, and for
-  /// `tombstone_ttl` nothing with an older version is let into its shard.
+  /// stored (`too_large`, `busy`), what is older is gone nevertheless, with a tombstone as
+  /// if it was erased.
   l1_outcome put(std::string_view key, std::string_view value, const entry_meta& meta = {});
 
   /// False if it was not there. Leaves no tombstone.
