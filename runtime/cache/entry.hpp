@@ -2,7 +2,7 @@
 //
 // Threads read entries without a lock while others take them out of the cache. Therefore
 // nothing that a reader looks at ever changes, but for `hits`, which is atomic. What
-// changes (`next`, `prev`, `where`) is for those who hold the lock of the shard.
+// changes (`next`, `prev`, `where`, `live`) is for those who hold the lock of the shard.
 #pragma once
 
 #include "dbs/runtime/cache/coarse_clock.hpp"
@@ -141,8 +141,12 @@ private:
   mutable std::atomic<uint8_t> hits_{0};
 
 public:
-  /// For those who hold the lock.
-  entry_place where = entry_place::none;
+  // For those who hold the lock.
+
+  /// Of values, as `next` and `prev`, for the policy alone; `tombstones` says what is none.
+  entry_place where : 4 = entry_place::none;
+  /// Whether it is in use; for the arena alone.
+  bool live : 1 = true;
 
 private:
   uint32_t hash_;

@@ -41,7 +41,9 @@ l1_shard::l1_shard(const l1_limits& share, std::chrono::milliseconds tombstone_t
                    reader_slots& readers, std::unique_ptr<eviction_policy> policy)
     : tombstone_ttl_(tombstone_ttl), readers_(readers), policy_(std::move(policy)),
       arena_(segment_bytes_for(share.bytes), readers, *this), limits_(at_least(share)),
-      floor_(tombstone_ttl), index_(readers) {}
+      floor_(tombstone_ttl), index_(readers) {
+  arena_.reserve(limits_.bytes);
+}
 
 // -- writing -----------------------------------------------------------------------
 
