@@ -4,10 +4,14 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace dbs::cache {
+
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -31,11 +35,17 @@ size_t number_of_shards(const l1_options& options) {
 } // namespace
 
 l1_store::l1_store(l1_options options)
-    : clock_(options.clock), shard_mask_(number_of_shards(options) - 1),
-      entries_limit_(options.limits.entries), bytes_limit_(options.limits.bytes) {
-  for (size_t i = 0; i <= shard_mask_; ++i)
-    shards_.push_back(std::make_unique<l1_shard>(share(options.limits, i), options.tombstone_ttl,
-                                                 readers_, options.policy()));
+    : clock_(options.clock), shard_mask_(number_of_shards(options) - 1), limits_(options.limits) {
+  if (options.tombstone_ttl < 0ms || options.tombstone_ttl > 24h)
+    throw std::invalid_argument("an L1 store's tombstone_ttl is 0 ms to a day, not " +
+                                std::to_string(options.tombstone_ttl.count()) + " ms");
+  for (size_t i = 0; i <= shard_mask_; ++i) {
+    auto policy = options.policy ? options.policy() : nullptr;
+    if (policy == nullptr)
+      throw std::invalid_argument("an L1 store's policy factory has made no policy");
+    shards_.push_back(std::make_unique<l1_shard>(share(limits_, i), options.tombstone_ttl, readers_,
+                                                 std::move(policy)));
+  }
 }
 
 l1_store::~l1_store() = default;
@@ -126,14 +136,17 @@ l1_limits l1_store::share(const l1_limits& all, size_t index) const noexcept {
 }
 
 void l1_store::resize(const l1_limits& limits) {
-  entries_limit_ = limits.entries;
-  bytes_limit_ = limits.bytes;
+  std::lock_guard guard{limits_mutex_};
+  for (size_t i = 0; i < shards_.size(); ++i)
+    shards_[i]->reserve(share(limits, i));
   for (size_t i = 0; i < shards_.size(); ++i)
     shards_[i]->resize(share(limits, i));
+  limits_ = limits;
 }
 
 l1_limits l1_store::limits() const {
-  return {entries_limit_, bytes_limit_};
+  std::lock_guard guard{limits_mutex_};
+  return limits_;
 }
 
 bool l1_store::maintain(size_t steps) {

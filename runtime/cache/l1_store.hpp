@@ -30,6 +30,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -43,12 +44,15 @@ class l1_shard;
 /// All functions may be called from any thread. Readers never wait, but for a thread that
 /// is one of more than `reader_slots::max_threads`, and for one that did not find a key
 /// while writers moved entries eight times: these take the lock of a shard. Writers hold
-/// that lock for microseconds, `erase_prefix` for as long as it takes to look at all keys
-/// of a shard.
+/// that lock for microseconds; but `erase_prefix` for as long as it takes to look at all
+/// keys of a shard, and a `put` that finds a shard's table too small or far too large, which
+/// happens when the number of entries has changed by half, for as long as it takes to make
+/// another (some 10 ms for a million entries in one shard).
 class l1_store {
 public:
   /// Throws `std::invalid_argument` for a number of shards that is no power of two up to
-  /// 256, and `std::bad_alloc`.
+  /// 256, a `tombstone_ttl` that is negative or longer than a day, and a factory that makes
+  /// no policy; and `std::bad_alloc`.
   explicit l1_store(l1_options options = {});
 
   /// Nobody may be using it.
@@ -94,7 +98,8 @@ public:
   // -- upkeep --------------------------------------------------------------------------
 
   /// The content stays, but for what is beyond the new limits: from now on each `put`
-  /// takes out up to 64 entries for one it puts in, and `maintain` the rest.
+  /// takes out up to 64 entries for one it puts in, and `maintain` the rest. Throws
+  /// `std::bad_alloc`, and nothing changes, if there are no addresses for so many bytes.
   void resize(const l1_limits& limits);
 
   l1_limits limits() const;
@@ -126,8 +131,9 @@ private:
   size_t shard_mask_;
   std::vector<std::unique_ptr<l1_shard>> shards_;
 
-  std::atomic<size_t> entries_limit_;
-  std::atomic<size_t> bytes_limit_;
+  mutable std::mutex limits_mutex_;
+  l1_limits limits_;
+
   /// Where `maintain` goes on.
   std::atomic<size_t> next_shard_{0};
   /// What readers without a slot have counted.

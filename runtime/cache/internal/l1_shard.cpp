@@ -224,24 +224,37 @@ bool l1_shard::make_room(size_t bytes, bool one_more_value, time_point now) {
     // Much too full, since the limits were changed: it gets better from put to put.
     if (i >= max_evictions && arena_.live_bytes() + 2 * bytes <= before)
       return true;
-    if (!evict_one(now))
+    if (!shrink_index() && !evict_one(now))
       return false;
   }
   return true;
 }
 
-/// The table takes from the entries what it is about to grow by.
+/// The table takes from the entries what it is about to grow by. If these are in the way,
+/// one of them goes instead, so that the table does for one more: whoever has smaller
+/// entries will not be full then, and the table grows.
 bool l1_shard::grow_index(time_point now) {
   auto growth = index_.growth(limits_.entries);
   if (growth == 0)
     return true;
   auto limit = arena_limit() - std::min(growth, arena_limit());
-  while (!arena_.fits(0, limit) && evict_one(now)) {
+  if (arena_.fits(0, limit)) {
+    arena_.shrink(limit, max_evictions);
+    if (arena_.mapped_bytes() <= limit && index_.rebuild(growth)) {
+      reclaim();
+      return true;
+    }
   }
-  arena_.shrink(limit, max_evictions);
-  auto grown = index_.rebuild(growth);
+  return evict_one(now) && index_.growth(limits_.entries) == 0;
+}
+
+/// Makes the table smaller if it is far too large; whether it was.
+bool l1_shard::shrink_index() noexcept {
+  auto bytes = index_.shrinkage();
+  if (bytes == 0 || !index_.rebuild(bytes))
+    return false;
   reclaim();
-  return grown;
+  return true;
 }
 
 void* l1_shard::allocate(size_t bytes, time_point now) {
@@ -299,7 +312,12 @@ void l1_shard::reclaim() noexcept {
 
 // -- upkeep ------------------------------------------------------------------------
 
-void l1_shard::resize(const l1_limits& share) {
+void l1_shard::reserve(const l1_limits& share) {
+  std::lock_guard guard{mutex_};
+  arena_.reserve(at_least(share).bytes);
+}
+
+void l1_shard::resize(const l1_limits& share) noexcept {
   std::lock_guard guard{mutex_};
   limits_ = at_least(share);
 }
@@ -313,8 +331,7 @@ bool l1_shard::maintain(time_point now, size_t steps) {
   auto done = drop_old_tombstones(now, steps);
   for (; done < steps && evicting; ++done)
     evicting = evict_one(now) && above();
-  if (auto bytes = index_.shrinkage(); bytes > 0)
-    index_.rebuild(bytes);
+  shrink_index();
   arena_.shrink(arena_limit(), max_evictions);
   reclaim();
   return !sweep(now, steps - done) || evicting;

@@ -43,7 +43,9 @@ public:
   bool erase(uint64_t hash, std::string_view key);
   l1_outcome erase(uint64_t hash, std::string_view key, const version& vers, time_point now);
   size_t erase_prefix(std::string_view prefix);
-  void resize(const l1_limits& share);
+  /// To be called before `resize`. Throws `std::bad_alloc`; nothing has changed then.
+  void reserve(const l1_limits& share);
+  void resize(const l1_limits& share) noexcept;
   bool maintain(time_point now, size_t steps);
 
   void add_to(l1_stats& sum);
@@ -63,6 +65,7 @@ private:
   void* room_for(size_t bytes, bool one_more_value, bool one_more_key, time_point now);
   bool make_room(size_t bytes, bool one_more_value, time_point now);
   bool grow_index(time_point now);
+  bool shrink_index() noexcept;
   void* allocate(size_t bytes, time_point now);
   bool evict_one(time_point now);
   void reclaim() noexcept;
