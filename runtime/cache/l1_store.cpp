@@ -32,10 +32,17 @@ size_t number_of_shards(const l1_options& options) {
   return std::bit_floor(std::clamp<size_t>(many, 1, 64));
 }
 
+void check(const l1_limits& limits) {
+  if (limits.bytes > l1_limits::max_bytes)
+    throw std::invalid_argument("an L1 store has up to 8 TiB, not " + std::to_string(limits.bytes) +
+                                " bytes");
+}
+
 } // namespace
 
 l1_store::l1_store(l1_options options)
     : clock_(options.clock), shard_mask_(number_of_shards(options) - 1), limits_(options.limits) {
+  check(limits_);
   if (options.tombstone_ttl < 0ms || options.tombstone_ttl > 24h)
     throw std::invalid_argument("an L1 store's tombstone_ttl is 0 ms to a day, not " +
                                 std::to_string(options.tombstone_ttl.count()) + " ms");
@@ -136,6 +143,7 @@ l1_limits l1_store::share(const l1_limits& all, size_t index) const noexcept {
 }
 
 void l1_store::resize(const l1_limits& limits) {
+  check(limits);
   std::lock_guard guard{limits_mutex_};
   for (size_t i = 0; i < shards_.size(); ++i)
     shards_[i]->reserve(share(limits, i));

@@ -51,8 +51,8 @@ class l1_shard;
 class l1_store {
 public:
   /// Throws `std::invalid_argument` for a number of shards that is no power of two up to
-  /// 256, a `tombstone_ttl` that is negative or longer than a day, and a factory that makes
-  /// no policy; and `std::bad_alloc`.
+  /// 256, a `tombstone_ttl` that is negative or longer than a day, too many bytes, and a factory
+  /// that makes no policy; and `std::bad_alloc`.
   explicit l1_store(l1_options options = {});
 
   /// Nobody may be using it.
@@ -99,7 +99,8 @@ public:
 
   /// The content stays, but for what is beyond the new limits: from now on each `put`
   /// takes out up to 64 entries for one it puts in, and `maintain` the rest. Throws
-  /// `std::bad_alloc`, and nothing changes, if there are no addresses for so many bytes.
+  /// `std::bad_alloc`, and nothing changes, if there are no addresses for so many bytes, and
+  /// `std::invalid_argument` if there cannot be.
   void resize(const l1_limits& limits);
 
   l1_limits limits() const;

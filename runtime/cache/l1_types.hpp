@@ -15,6 +15,9 @@
 namespace dbs::cache {
 
 struct l1_limits {
+  /// Of `bytes`: a process does not have many more addresses than eight times this.
+  static constexpr size_t max_bytes = size_t{1} << 43;
+
   /// At least one for each shard.
   size_t entries = 1000;
   /// Of all memory that goes with the number or the size of the entries: keys, values,

@@ -15,13 +15,17 @@ constexpr size_t word_bits = 64;
 /// More than a process can have addresses for.
 constexpr size_t max_bytes = size_t{1} << 48;
 
+size_t words_for(size_t slots, size_t slot_bytes) {
+  if (slots >= max_bytes / slot_bytes)
+    throw std::bad_alloc{};
+  return (slots + word_bits - 1) / word_bits;
+}
+
 } // namespace
 
 page_range::page_range(size_t slots, size_t slot_bytes)
-    : slot_bytes_(slot_bytes), words_((slots + word_bits - 1) / word_bits),
+    : slot_bytes_(slot_bytes), words_(words_for(slots, slot_bytes)),
       reserved_bytes_((words_.size() * word_bits + 1) * slot_bytes) {
-  if (slots >= max_bytes / slot_bytes)
-    throw std::bad_alloc{};
   // Not to be touched yet, so that the kernel does not count it as promised memory.
   reserved_ = mmap(nullptr, reserved_bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (reserved_ == MAP_FAILED)
