@@ -2,7 +2,7 @@
 //
 // Threads read entries without a lock while others take them out of the cache. Therefore
 // nothing that a reader looks at ever changes, but for `hits`, which is atomic. What
-// changes (`next`, `prev`, `where`) is for those who hold the lock of the shard.
+// changes (`next`, `prev`, `where`, `live`) is for those who hold the lock of the shard.
 #pragma once
 
 #include "dbs/runtime/cache/coarse_clock.hpp"
@@ -21,8 +21,6 @@ enum class entry_kind : uint8_t {
   value,
   /// It is known that there is nothing; the value may say why.
   negative,
-  /// Remembers the version with which the key was erased; no reader sees it.
-  tombstone,
 };
 
 /// What is known of a value but the bytes. Times are kept to the millisecond.
@@ -35,7 +33,7 @@ struct entry_meta {
   entry_kind kind = entry_kind::value;
 };
 
-/// Which queue an entry is in.
+/// Which queue an entry is in. A tombstone remembers the version with which a key was erased.
 enum class entry_place : uint8_t { none, small, main, tombstones };
 
 class entry {
@@ -143,8 +141,12 @@ private:
   mutable std::atomic<uint8_t> hits_{0};
 
 public:
-  /// For those who hold the lock.
-  entry_place where = entry_place::none;
+  // For those who hold the lock.
+
+  /// Of values, as `next` and `prev`, for the policy alone; `tombstones` says what is none.
+  entry_place where : 4 = entry_place::none;
+  /// Whether it is in use; for the arena alone.
+  bool live : 1 = true;
 
 private:
   uint32_t hash_;

@@ -4,10 +4,14 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace dbs::cache {
+
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -28,14 +32,27 @@ size_t number_of_shards(const l1_options& options) {
   return std::bit_floor(std::clamp<size_t>(many, 1, 64));
 }
 
+void check(const l1_limits& limits) {
+  if (limits.bytes > l1_limits::max_bytes)
+    throw std::invalid_argument("an L1 store has up to 8 TiB, not " + std::to_string(limits.bytes) +
+                                " bytes");
+}
+
 } // namespace
 
 l1_store::l1_store(l1_options options)
-    : clock_(options.clock), shard_mask_(number_of_shards(options) - 1),
-      entries_limit_(options.limits.entries), bytes_limit_(options.limits.bytes) {
-  for (size_t i = 0; i <= shard_mask_; ++i)
-    shards_.push_back(std::make_unique<l1_shard>(share(options.limits, i), options.tombstone_ttl,
-                                                 readers_, options.policy()));
+    : clock_(options.clock), shard_mask_(number_of_shards(options) - 1), limits_(options.limits) {
+  check(limits_);
+  if (options.tombstone_ttl < 0ms || options.tombstone_ttl > 24h)
+    throw std::invalid_argument("an L1 store's tombstone_ttl is 0 ms to a day, not " +
+                                std::to_string(options.tombstone_ttl.count()) + " ms");
+  for (size_t i = 0; i <= shard_mask_; ++i) {
+    auto policy = options.policy ? options.policy() : nullptr;
+    if (policy == nullptr)
+      throw std::invalid_argument("an L1 store's policy factory has made no policy");
+    shards_.push_back(std::make_unique<l1_shard>(share(limits_, i), options.tombstone_ttl, readers_,
+                                                 std::move(policy)));
+  }
 }
 
 l1_store::~l1_store() = default;
@@ -58,7 +75,7 @@ bool l1_store::read(std::string_view key, void (*use)(void*, const l1_view&), vo
 
 bool l1_store::show(const entry* e, reader_slots::slot* mine, void (*use)(void*, const l1_view&),
                     void* context) {
-  if (e == nullptr || e->kind() == entry_kind::tombstone) {
+  if (e == nullptr) {
     count(mine, misses);
     return false;
   }
@@ -126,14 +143,18 @@ l1_limits l1_store::share(const l1_limits& all, size_t index) const noexcept {
 }
 
 void l1_store::resize(const l1_limits& limits) {
-  entries_limit_ = limits.entries;
-  bytes_limit_ = limits.bytes;
+  check(limits);
+  std::lock_guard guard{limits_mutex_};
+  for (size_t i = 0; i < shards_.size(); ++i)
+    shards_[i]->reserve(share(limits, i));
   for (size_t i = 0; i < shards_.size(); ++i)
     shards_[i]->resize(share(limits, i));
+  limits_ = limits;
 }
 
 l1_limits l1_store::limits() const {
-  return {entries_limit_, bytes_limit_};
+  std::lock_guard guard{limits_mutex_};
+  return limits_;
 }
 
 bool l1_store::maintain(size_t steps) {

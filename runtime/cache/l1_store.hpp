@@ -8,9 +8,15 @@
 // A hit takes no lock and writes nothing that another thread reads or writes: a hot key
 // costs as much on many cores as on one. Writers of different shards do not meet.
 //
-// Versions: an entry keeps the version it was put with, and nothing older replaces it.
-// Erasing with a version leaves a tombstone for a while, so that a loader that read before
-// the erasure cannot put back what it has read. The same version is no older one.
+// Versions: an entry keeps the version it was put with, and nothing older replaces it; the
+// same version is no older one. Erasing with a version leaves a tombstone, so that a loader
+// that read before the erasure cannot put back what it has read: for `tombstone_ttl` from a
+// `done` on, no older version of the key is let in, whatever is put, evicted and erased
+// meanwhile. Nothing else is remembered of what is not there any more: a key that was
+// evicted, has expired, or was erased without a version, may come back with an older version
+// than it had. Tombstones take at most a sixteenth of the memory. The oldest ones make room:
+// what is in their place does not tell keys apart, so that older versions of others in the
+// shard are refused, too, and values without a version are let in.
 //
 // Keys may come from strangers: the hash has a secret of its own in each store.
 #pragma once
@@ -24,6 +30,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -37,12 +44,15 @@ class l1_shard;
 /// All functions may be called from any thread. Readers never wait, but for a thread that
 /// is one of more than `reader_slots::max_threads`, and for one that did not find a key
 /// while writers moved entries eight times: these take the lock of a shard. Writers hold
-/// that lock for microseconds, `erase_prefix` for as long as it takes to look at all keys
-/// of a shard.
+/// that lock for microseconds; but `erase_prefix` for as long as it takes to look at all
+/// keys of a shard, and a `put` that finds a shard's table too small or far too large, which
+/// happens when the number of entries has changed by half, for as long as it takes to make
+/// another (some 10 ms for a million entries in one shard).
 class l1_store {
 public:
   /// Throws `std::invalid_argument` for a number of shards that is no power of two up to
-  /// 256, and `std::bad_alloc`.
+  /// 256, a `tombstone_ttl` that is negative or longer than a day, too many bytes, and a factory
+  /// that makes no policy; and `std::bad_alloc`.
   explicit l1_store(l1_options options = {});
 
   /// Nobody may be using it.
@@ -71,8 +81,8 @@ public:
   // -- writing -------------------------------------------------------------------------
 
   /// Puts a value in the place of what is there, unless that is newer. If it cannot be
-  /// stored (`too_large`, `busy`) what is older is gone nevertheless, and for
-  /// `tombstone_ttl` nothing with an older version is let into its shard.
+  /// stored (`too_large`, `busy`), what is older is gone nevertheless, with a tombstone as
+  /// if it was erased.
   l1_outcome put(std::string_view key, std::string_view value, const entry_meta& meta = {});
 
   /// False if it was not there. Leaves no tombstone.
@@ -88,7 +98,9 @@ public:
   // -- upkeep --------------------------------------------------------------------------
 
   /// The content stays, but for what is beyond the new limits: from now on each `put`
-  /// takes out up to 64 entries for one it puts in, and `maintain` the rest.
+  /// takes out up to 64 entries for one it puts in, and `maintain` the rest. Throws
+  /// `std::bad_alloc`, and nothing changes, if there are no addresses for so many bytes, and
+  /// `std::invalid_argument` if there cannot be.
   void resize(const l1_limits& limits);
 
   l1_limits limits() const;
@@ -120,8 +132,9 @@ private:
   size_t shard_mask_;
   std::vector<std::unique_ptr<l1_shard>> shards_;
 
-  std::atomic<size_t> entries_limit_;
-  std::atomic<size_t> bytes_limit_;
+  mutable std::mutex limits_mutex_;
+  l1_limits limits_;
+
   /// Where `maintain` goes on.
   std::atomic<size_t> next_shard_{0};
   /// What readers without a slot have counted.

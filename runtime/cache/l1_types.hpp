@@ -15,10 +15,14 @@
 namespace dbs::cache {
 
 struct l1_limits {
+  /// Of `bytes`: a process does not have many more addresses than eight times this.
+  static constexpr size_t max_bytes = size_t{1} << 43;
+
+  /// At least one for each shard.
   size_t entries = 1000;
   /// Of all memory that goes with the number or the size of the entries: keys, values,
   /// headers, tables, holes. A store does not get smaller than an eighth of what it was made
-  /// with, nor than 32 KiB a shard.
+  /// with, nor than 32 KiB a shard. Eight times as many addresses are reserved.
   size_t bytes = size_t{64} << 20;
 };
 
@@ -28,7 +32,8 @@ struct l1_options {
   /// at most 64. Stays as it is when the limits are changed.
   size_t shards = 0;
   coarse_clock clock = {};
-  /// How long an erased key's version is remembered: longer than a load may take.
+  /// How long an erased key's version is remembered: longer than a load may take, at most
+  /// a day.
   std::chrono::milliseconds tombstone_ttl{30'000};
   /// Makes one for each shard.
   policy_factory policy = make_s3_fifo;

@@ -22,17 +22,17 @@ constexpr int max_steps = 4096;
 /// Sizes are in bytes; with entries of one size, in entries.
 class s3_fifo final : public eviction_policy {
 public:
-  void insert(entry& e) override;
-  void erase(entry& e) override;
-  void replace(entry& old, entry& by) override;
-  entry* victim(coarse_clock::time_point now) override;
+  void insert(entry& e) noexcept override;
+  void erase(entry& e) noexcept override;
+  void replace(entry& old, entry& by) noexcept override;
+  entry* victim(coarse_clock::time_point now) noexcept override;
   size_t count() const noexcept override { return small_.count() + main_.count(); }
   size_t memory_bytes() const noexcept override { return ghosts_.memory_bytes(); }
 
 private:
-  entry* from_small(coarse_clock::time_point now);
-  entry* from_main(coarse_clock::time_point now, bool second_turns);
-  void remember(const entry& e);
+  entry* from_small(coarse_clock::time_point now, bool promoting) noexcept;
+  entry* from_main(coarse_clock::time_point now, bool second_turns) noexcept;
+  void remember(const entry& e) noexcept;
   entry_queue& queue_of(const entry& e) noexcept;
 
   entry_queue small_{entry_place::small};
@@ -40,34 +40,35 @@ private:
   ghost_set ghosts_;
 };
 
-void s3_fifo::insert(entry& e) {
+void s3_fifo::insert(entry& e) noexcept {
   (ghosts_.take(e.hash()) ? main_ : small_).push_back(e);
 }
 
-void s3_fifo::erase(entry& e) {
+void s3_fifo::erase(entry& e) noexcept {
   queue_of(e).remove(e);
 }
 
-void s3_fifo::replace(entry& old, entry& by) {
+void s3_fifo::replace(entry& old, entry& by) noexcept {
   queue_of(old).replace(old, by);
 }
 
-entry* s3_fifo::victim(coarse_clock::time_point now) {
+entry* s3_fifo::victim(coarse_clock::time_point now) noexcept {
   for (auto step = 0; count() > 0; ++step) {
     auto small_first = small_.bytes() * small_divisor >= small_.bytes() + main_.bytes();
+    auto patient = step < max_steps;
     auto* result =
-        small_first || main_.empty() ? from_small(now) : from_main(now, step < max_steps);
+        small_first || main_.empty() ? from_small(now, patient) : from_main(now, patient);
     if (result != nullptr)
       return result;
   }
   return nullptr;
 }
 
-entry* s3_fifo::from_small(coarse_clock::time_point now) {
+entry* s3_fifo::from_small(coarse_clock::time_point now, bool promoting) noexcept {
   auto& e = small_.pop_front();
   if (e.hard() <= now)
     return &e;
-  if (e.hits() >= promoting_hits) {
+  if (promoting && e.hits() >= promoting_hits) {
     e.set_hits(0);
     main_.push_back(e);
     return nullptr;
@@ -76,7 +77,7 @@ entry* s3_fifo::from_small(coarse_clock::time_point now) {
   return &e;
 }
 
-entry* s3_fifo::from_main(coarse_clock::time_point now, bool second_turns) {
+entry* s3_fifo::from_main(coarse_clock::time_point now, bool second_turns) noexcept {
   auto& e = main_.pop_front();
   if (e.hits() == 0 || e.hard() <= now || !second_turns)
     return &e;
@@ -85,7 +86,7 @@ entry* s3_fifo::from_main(coarse_clock::time_point now, bool second_turns) {
   return nullptr;
 }
 
-void s3_fifo::remember(const entry& e) {
+void s3_fifo::remember(const entry& e) noexcept {
   // As many ghosts as entries; another size forgets them, so not for each little change.
   auto wanted = count() + 1;
   if (wanted > ghosts_.capacity() + ghosts_.capacity() / 2 || wanted < ghosts_.capacity() / 4)

@@ -14,7 +14,7 @@ namespace {
 constexpr size_t hole_divisor = 12;
 
 /// Two that are being filled, one that cleaning begins, one that readers still look at.
-constexpr size_t reserve = 4;
+constexpr size_t reserved_segments = 4;
 
 /// At most so many are cleaned for one allocation: the lock is held meanwhile.
 constexpr int max_cleaned = 16;
@@ -22,15 +22,20 @@ constexpr int max_cleaned = 16;
 /// Free segments that are kept.
 constexpr size_t max_spare = 2;
 
+/// Addresses for one byte: a large entry takes whole segments of them, at the worst almost
+/// four times its pages, and twice that keeps long runs free among short ones.
+constexpr size_t addresses_per_byte = 8;
+
 } // namespace
 
-entry_arena::~entry_arena() {
-  reclaim(UINT64_MAX);
-  for (auto* all : {&spare_, &large_})
-    for (auto* s : *all)
-      unmap(*s);
-  for (auto& s : segments_)
-    unmap(*s.where);
+void entry_arena::reserve(size_t bytes) {
+  if (bytes <= reserved_for_)
+    return;
+  // Doubled, so that there are few ranges.
+  bytes = std::max(bytes, 2 * reserved_for_);
+  segments_.reserve(bytes / segment_bytes_ + 1);
+  ranges_.emplace_back(bytes / segment_bytes_ * addresses_per_byte, segment_bytes_);
+  reserved_for_ = bytes;
 }
 
 // -- how much ----------------------------------------------------------------------
@@ -39,17 +44,19 @@ bool entry_arena::fits(size_t bytes, size_t limit) const noexcept {
   auto large = is_large(bytes);
   auto small = live_ + (large ? 0 : bytes);
   auto own = large ? whole_pages(sizeof(segment) + bytes) : 0;
-  return large_bytes_ + own + small + small / hole_divisor + reserve * segment_bytes_ <= limit;
+  return large_bytes_ + own + small + small / hole_divisor + tails_ +
+             reserved_segments * segment_bytes_ <=
+         limit;
 }
 
 /// What its segments should take, the large entries aside.
 size_t entry_arena::target() const noexcept {
-  return live_ + live_ / hole_divisor + (reserve - 1) * segment_bytes_;
+  return live_ + live_ / hole_divisor + tails_ + (reserved_segments - 1) * segment_bytes_;
 }
 
 // -- allocation --------------------------------------------------------------------
 
-void* entry_arena::allocate(size_t bytes, size_t limit) {
+void* entry_arena::allocate(size_t bytes, size_t limit) noexcept {
   if (is_large(bytes))
     return allocate_large(bytes, limit);
   if (auto* result = bump(fresh_, bytes))
@@ -57,7 +64,7 @@ void* entry_arena::allocate(size_t bytes, size_t limit) {
   return renew_fresh(limit) ? bump(fresh_, bytes) : nullptr;
 }
 
-void* entry_arena::allocate_large(size_t bytes, size_t limit) {
+void* entry_arena::allocate_large(size_t bytes, size_t limit) noexcept {
   auto all = whole_pages(sizeof(segment) + bytes);
   if (all > limit)
     return nullptr;
@@ -67,61 +74,72 @@ void* entry_arena::allocate_large(size_t bytes, size_t limit) {
   auto* s = map_segment(all, true);
   if (s == nullptr)
     return nullptr;
-  s->slot = static_cast<uint32_t>(large_.size());
-  large_.push_back(s);
   large_bytes_ += all;
   return s + 1;
 }
 
 void* entry_arena::bump(segment* head, size_t bytes) noexcept {
-  if (head == nullptr || head->used + bytes > head->bytes)
+  if (head == nullptr)
     return nullptr;
-  auto* result = reinterpret_cast<char*>(head) + head->used;
-  head->used += static_cast<uint32_t>(bytes);
-  segments_[head->slot].live += bytes;
+  auto& state = segments_[head->slot];
+  if (state.used + bytes > head->bytes)
+    return nullptr;
+  auto* result = reinterpret_cast<char*>(head) + state.used;
+  state.used += static_cast<uint32_t>(bytes);
   live_ += bytes;
   return result;
 }
 
+void entry_arena::leave_hole(segment_state& in, size_t bytes) noexcept {
+  in.holes += static_cast<uint32_t>(bytes);
+  holes_ += bytes;
+  live_ -= bytes;
+}
+
 entry_arena::segment* entry_arena::map_segment(size_t bytes, bool large) noexcept {
-  // Aligned, so that an entry's address tells its segment.
-  auto* memory = map_pages(bytes, segment_bytes_);
+  void* memory = nullptr;
+  for (auto range = ranges_.begin(); memory == nullptr && range != ranges_.end(); ++range)
+    memory = range->take(bytes);
   if (memory == nullptr)
     return nullptr;
   mapped_ += bytes;
-  return new (memory) segment{bytes, sizeof(segment), 0, large};
+  return new (memory) segment{bytes, 0, large, 0, nullptr};
 }
 
 /// An empty segment, of those that are free or from the kernel.
-entry_arena::segment* entry_arena::take_segment(size_t limit) {
+entry_arena::segment* entry_arena::take_segment(size_t limit) noexcept {
   segment* result = nullptr;
-  if (!spare_.empty()) {
-    result = spare_.back();
-    spare_.pop_back();
+  if (segments_.size() == segments_.capacity())
+    return nullptr;
+  if (spare_ != nullptr) {
+    result = std::exchange(spare_, spare_->next);
+    --spare_count_;
   } else if (mapped_ + segment_bytes_ <= limit) {
     result = map_segment(segment_bytes_, false);
   }
   if (result == nullptr)
     return nullptr;
-  result->used = sizeof(segment);
   result->slot = static_cast<uint32_t>(segments_.size());
-  segments_.push_back({result, 0});
+  segments_.push_back({result, sizeof(segment), 0});
   return result;
 }
 
 /// Puts an empty segment in the place of a full one.
-bool entry_arena::replace_head(segment*& head, size_t limit) {
+bool entry_arena::replace_head(segment*& head, size_t limit) noexcept {
   auto* s = take_segment(limit);
   if (s == nullptr)
     return false;
-  auto* full = std::exchange(head, s);
-  if (full != nullptr && segments_[full->slot].live == 0)
-    retire_slot(full->slot);
+  if (auto* full = std::exchange(head, s); full != nullptr) {
+    auto& state = segments_[full->slot];
+    tails_ += segment_bytes_ - state.used;
+    if (state.live() == 0)
+      retire_slot(full->slot);
+  }
   return true;
 }
 
 /// An empty segment for new entries, after cleaning if there are enough of them.
-bool entry_arena::renew_fresh(size_t limit) {
+bool entry_arena::renew_fresh(size_t limit) noexcept {
   if (reclaimable())
     reclaim(readers_.oldest_reader());
   for (auto cleaned = 0;; ++cleaned) {
@@ -136,28 +154,39 @@ bool entry_arena::renew_fresh(size_t limit) {
 
 // -- cleaning ----------------------------------------------------------------------
 
+/// The one with the most holes.
 size_t entry_arena::emptiest() const noexcept {
   auto best = segments_.size();
   for (size_t i = 0; i < segments_.size(); ++i)
     if (segments_[i].where != fresh_ && segments_[i].where != settled_ &&
-        (best == segments_.size() || segments_[i].live < segments_[best].live))
+        (best == segments_.size() || segments_[i].holes > segments_[best].holes))
       best = i;
   return best;
 }
 
 /// False if there is none, little to gain, or no place to move entries to.
-bool entry_arena::clean_one(size_t limit) {
+bool entry_arena::clean_one(size_t limit) noexcept {
   auto which = emptiest();
-  if (which == segments_.size() || segments_[which].live > segment_bytes_ - segment_bytes_ / 32)
+  if (which == segments_.size() || segments_[which].holes < segment_bytes_ / 32)
     return false;
-  auto* s = segments_[which].where;
-  auto* at = reinterpret_cast<char*>(s) + sizeof(segment);
-  auto* end = reinterpret_cast<char*>(s) + s->used;
-  while (at < end) {
+  auto waste = holes_ + tails_;
+  auto& s = *segments_[which].where;
+  if (!move_out(s, segments_[which].used, limit))
+    return false;
+  retire_slot(s.slot);
+  reclaim(readers_.oldest_reader());
+  // What was closed here may be open at the end of another.
+  return holes_ + tails_ < waste;
+}
+
+/// Copies a segment's entries into another.
+bool entry_arena::move_out(segment& s, size_t used, size_t limit) noexcept {
+  auto* end = reinterpret_cast<char*>(&s) + used;
+  for (auto* at = reinterpret_cast<char*>(&s + 1); at < end;) {
     auto* e = reinterpret_cast<entry*>(at);
     auto bytes = e->bytes();
     at += bytes;
-    if (e->where == entry_place::none)
+    if (!e->live)
       continue;
     auto* to = bump(settled_, bytes);
     if (to == nullptr) {
@@ -166,24 +195,23 @@ bool entry_arena::clean_one(size_t limit) {
       to = bump(settled_, bytes);
     }
     mover_.move(*e, *entry::make_copy(to, *e));
-    segments_[s->slot].live -= bytes;
-    live_ -= bytes;
+    e->live = false;
+    leave_hole(segments_[s.slot], bytes);
     moved_ += bytes;
   }
-  retire_slot(s->slot);
-  reclaim(readers_.oldest_reader());
   return true;
 }
 
-void entry_arena::shrink(size_t limit, int max_segments) {
+void entry_arena::shrink(size_t limit, int max_segments) noexcept {
   if (reclaimable())
     reclaim(readers_.oldest_reader());
   trim(limit);
   // As long as readers hold on to what has been cleaned, more of it would be in vain.
   for (auto i = 0; i < max_segments && mapped_ > limit && !reclaimable(); ++i) {
-    if (!clean_one(mapped_ + segment_bytes_))
-      return;
+    auto more = clean_one(mapped_ + segment_bytes_);
     trim(limit);
+    if (!more)
+      return;
   }
 }
 
@@ -194,52 +222,68 @@ entry_arena::segment* entry_arena::segment_of(const entry& e) const noexcept {
 }
 
 void entry_arena::release(entry& e) noexcept {
+  e.live = false;
   auto* s = segment_of(e);
   if (s->large) {
     large_bytes_ -= s->bytes;
-    large_[s->slot] = large_.back();
-    large_[s->slot]->slot = s->slot;
-    large_.pop_back();
     return retire(*s);
   }
   auto& state = segments_[s->slot];
-  state.live -= e.bytes();
-  live_ -= e.bytes();
-  if (state.live == 0 && s != fresh_ && s != settled_)
+  leave_hole(state, e.bytes());
+  if (state.live() == 0 && s != fresh_ && s != settled_)
     retire_slot(s->slot);
 }
 
-void entry_arena::retire(segment& s) {
-  retired_.push_back({&s, readers_.retire_tag()});
+void entry_arena::retire(segment& s) noexcept {
+  s.tag = readers_.retire_tag();
+  s.next = nullptr;
+  (retired_front_ != nullptr ? retired_back_->next : retired_front_) = &s;
+  retired_back_ = &s;
 }
 
-void entry_arena::retire_slot(size_t slot) {
-  retire(*segments_[slot].where);
-  segments_[slot] = segments_.back();
-  segments_[slot].where->slot = static_cast<uint32_t>(slot);
+/// Of one that is not filled any more, without live entries.
+void entry_arena::retire_slot(size_t slot) noexcept {
+  auto& state = segments_[slot];
+  holes_ -= state.holes;
+  tails_ -= segment_bytes_ - state.used;
+  retire(*state.where);
+  state = segments_.back();
+  state.where->slot = static_cast<uint32_t>(slot);
   segments_.pop_back();
 }
 
 void entry_arena::reclaim(uint64_t oldest_reader) noexcept {
-  while (!retired_.empty() && retired_.front().tag < oldest_reader) {
-    auto* s = retired_.front().where;
-    retired_.pop_front();
-    if (!s->large && spare_.size() < max_spare)
-      spare_.push_back(s);
-    else
-      unmap(*s);
+  while (retired_front_ != nullptr && retired_front_->tag < oldest_reader) {
+    auto* s = retired_front_;
+    auto* next = s->next;
+    if (!s->large && spare_count_ < max_spare) {
+      s->next = std::exchange(spare_, s);
+      ++spare_count_;
+    } else if (!unmap(*s)) {
+      return;
+    }
+    retired_front_ = next;
   }
 }
 
-void entry_arena::unmap(segment& s) noexcept {
-  mapped_ -= s.bytes;
-  unmap_pages(&s, s.bytes);
+/// False if the kernel does not take it: then it is as before, and counts.
+bool entry_arena::unmap(segment& s) noexcept {
+  auto bytes = s.bytes;
+  auto range = std::find_if(ranges_.begin(), ranges_.end(),
+                            [&s](const page_range& x) { return x.owns(&s); });
+  if (!range->give_back(&s, bytes))
+    return false;
+  mapped_ -= bytes;
+  return true;
 }
 
 void entry_arena::trim(size_t limit) noexcept {
-  while (mapped_ > limit && !spare_.empty()) {
-    unmap(*spare_.back());
-    spare_.pop_back();
+  while (mapped_ > limit && spare_ != nullptr) {
+    auto* next = spare_->next;
+    if (!unmap(*spare_))
+      return;
+    spare_ = next;
+    --spare_count_;
   }
 }
 

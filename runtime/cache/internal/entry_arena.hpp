@@ -9,11 +9,11 @@
 #pragma once
 
 #include "dbs/runtime/cache/entry.hpp"
+#include "dbs/runtime/cache/internal/page_range.hpp"
 #include "dbs/runtime/cache/reader_slots.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 namespace dbs::cache {
@@ -31,15 +31,17 @@ protected:
 /// For whoever holds the lock of the shard.
 class entry_arena {
 public:
-  /// `segment_bytes` is a power of two, at least a page.
+  /// `segment_bytes` is a power of two, at least a page. The destructor frees all; nobody
+  /// is to read any more.
   entry_arena(size_t segment_bytes, reader_slots& readers, entry_mover& mover)
       : segment_bytes_(segment_bytes), readers_(readers), mover_(mover) {}
 
-  /// Frees all; nobody reads any more.
-  ~entry_arena();
-
   entry_arena(const entry_arena&) = delete;
   entry_arena& operator=(const entry_arena&) = delete;
+
+  /// Reserves addresses for limits up to `bytes`; to be called before there is such a
+  /// limit. Throws `std::bad_alloc`; nothing has changed then.
+  void reserve(size_t bytes);
 
   /// Whether there is room for so much more within `limit` bytes, with what it takes to
   /// keep holes at bay.
@@ -47,19 +49,20 @@ public:
 
   /// Memory for an entry. Entries may be moved meanwhile. nullptr if it does not fit,
   /// or readers hold on to what is needed.
-  void* allocate(size_t bytes, size_t limit);
+  void* allocate(size_t bytes, size_t limit) noexcept;
 
-  /// The entry is unlinked everywhere.
+  /// The entry is unlinked everywhere. Until then it is live, from when it is made in what
+  /// `allocate` returned.
   void release(entry& e) noexcept;
 
   /// Cleans segments, if it takes more than `limit`, until it does not, or there is
   /// nothing to gain, or `max_segments` have been cleaned.
-  void shrink(size_t limit, int max_segments);
+  void shrink(size_t limit, int max_segments) noexcept;
 
   /// Frees what no reader looks at any more.
   void reclaim(uint64_t oldest_reader) noexcept;
 
-  bool reclaimable() const noexcept { return !retired_.empty(); }
+  bool reclaimable() const noexcept { return retired_front_ != nullptr; }
 
   size_t segment_bytes() const noexcept { return segment_bytes_; }
 
@@ -76,22 +79,23 @@ private:
   struct segment {
     /// What it has from the kernel.
     size_t bytes;
-    /// Where the next entry goes.
-    uint32_t used;
-    /// Its index in `segments_`, or in `large_`.
+    /// Its index in `segments_`.
     uint32_t slot;
     bool large;
+    /// When it is retired.
+    uint64_t tag;
+    /// Of those that are retired, or spare.
+    segment* next;
   };
 
   struct segment_state {
     segment* where;
-    /// Of its entries that are in use, in bytes.
-    size_t live;
-  };
+    /// Where the next entry goes.
+    uint32_t used;
+    /// So much of what is before is of entries no more.
+    uint32_t holes;
 
-  struct retired_segment {
-    segment* where;
-    uint64_t tag;
+    size_t live() const noexcept { return used - sizeof(segment) - holes; }
   };
 
   /// Large entries have a segment each.
@@ -99,35 +103,49 @@ private:
 
   segment* segment_of(const entry& e) const noexcept;
   size_t target() const noexcept;
-  void* allocate_large(size_t bytes, size_t limit);
+  void* allocate_large(size_t bytes, size_t limit) noexcept;
   void* bump(segment* head, size_t bytes) noexcept;
+  void leave_hole(segment_state& in, size_t bytes) noexcept;
   segment* map_segment(size_t bytes, bool large) noexcept;
-  segment* take_segment(size_t limit);
-  bool replace_head(segment*& head, size_t limit);
-  bool renew_fresh(size_t limit);
+  segment* take_segment(size_t limit) noexcept;
+  bool replace_head(segment*& head, size_t limit) noexcept;
+  bool renew_fresh(size_t limit) noexcept;
   size_t emptiest() const noexcept;
-  bool clean_one(size_t limit);
-  void retire(segment& s);
-  void retire_slot(size_t slot);
-  void unmap(segment& s) noexcept;
+  bool clean_one(size_t limit) noexcept;
+  bool move_out(segment& s, size_t used, size_t limit) noexcept;
+  void retire(segment& s) noexcept;
+  void retire_slot(size_t slot) noexcept;
+  bool unmap(segment& s) noexcept;
   void trim(size_t limit) noexcept;
 
   size_t segment_bytes_;
   reader_slots& readers_;
   entry_mover& mover_;
 
+  /// As a rule one; another when it is to be larger than was thought.
+  std::vector<page_range> ranges_;
+  /// Limits up to this have their addresses.
+  size_t reserved_for_ = 0;
+
+  /// Does not grow by itself: see `reserve`.
   std::vector<segment_state> segments_;
   /// Where new entries go, and where cleaning puts the old ones: these live longer, so
   /// that they are not to be mixed.
   segment* fresh_ = nullptr;
   segment* settled_ = nullptr;
-  std::vector<segment*> large_;
-  std::vector<segment*> spare_;
-  std::deque<retired_segment> retired_;
+  segment* spare_ = nullptr;
+  size_t spare_count_ = 0;
+  /// The oldest in front.
+  segment* retired_front_ = nullptr;
+  segment* retired_back_ = nullptr;
 
   size_t mapped_ = 0;
   /// In `segments_`.
   size_t live_ = 0;
+  /// In `segments_`.
+  size_t holes_ = 0;
+  /// What is left behind the last entries in `segments_`, but for the two that are filled.
+  size_t tails_ = 0;
   /// Of large entries in use.
   size_t large_bytes_ = 0;
   uint64_t moved_ = 0;

@@ -46,7 +46,7 @@ entry_index::table* entry_index::make_table(size_t bytes) noexcept {
     return nullptr;
   // Pages come zeroed: every slot is empty.
   auto size = (bytes - sizeof(table)) / sizeof(uint64_t);
-  return new (memory) table{size, bytes};
+  return new (memory) table{size, bytes, 0, nullptr};
 }
 
 // -- reading -----------------------------------------------------------------------
@@ -125,7 +125,7 @@ size_t entry_index::shrinkage() const noexcept {
   return enough < table_.load(std::memory_order_relaxed)->bytes / 4 ? enough : 0;
 }
 
-bool entry_index::rebuild(size_t bytes) {
+bool entry_index::rebuild(size_t bytes) noexcept {
   auto* old = table_.load(std::memory_order_relaxed);
   auto* fresh = make_table(bytes);
   if (fresh == nullptr)
@@ -135,7 +135,9 @@ bool entry_index::rebuild(size_t bytes) {
       put(*fresh, entry_of(slot)->hash(), slot);
   // A reader that is still in the old table sees what was when it began.
   table_.store(fresh, seq_cst);
-  retired_.push_back({old, readers_.retire_tag()});
+  old->tag = readers_.retire_tag();
+  (retired_front_ != nullptr ? retired_back_->next : retired_front_) = old;
+  retired_back_ = old;
   bytes_ += bytes;
   return true;
 }
@@ -185,11 +187,14 @@ void entry_index::erase(entry& e) noexcept {
 }
 
 void entry_index::reclaim(uint64_t oldest_reader) noexcept {
-  while (!retired_.empty() && retired_.front().tag < oldest_reader) {
-    auto* old = retired_.front().old;
-    bytes_ -= old->bytes;
-    unmap_pages(old, old->bytes);
-    retired_.pop_front();
+  while (retired_front_ != nullptr && retired_front_->tag < oldest_reader) {
+    auto* old = retired_front_;
+    auto* next = old->next;
+    auto bytes = old->bytes;
+    if (!unmap_pages(old, bytes))
+      return;
+    bytes_ -= bytes;
+    retired_front_ = next;
   }
 }
 

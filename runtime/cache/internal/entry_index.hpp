@@ -18,7 +18,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <string_view>
 
 namespace dbs::cache {
@@ -57,7 +56,7 @@ public:
   size_t shrinkage() const noexcept;
 
   /// Moves to a table of so many bytes. False if the kernel has no memory.
-  bool rebuild(size_t bytes);
+  bool rebuild(size_t bytes) noexcept;
 
   /// A key that is not in; `growth` is 0.
   void insert(uint64_t hash, entry& e) noexcept;
@@ -76,7 +75,7 @@ public:
   /// Frees old tables that no reader looks at any more.
   void reclaim(uint64_t oldest_reader) noexcept;
 
-  bool reclaimable() const noexcept { return !retired_.empty(); }
+  bool reclaimable() const noexcept { return retired_front_ != nullptr; }
 
   /// The number of slots, and what is in one of them; for walks through the table.
   size_t slot_count() const noexcept { return table_.load(std::memory_order_relaxed)->size; }
@@ -86,14 +85,12 @@ private:
   struct table {
     uint64_t size;
     size_t bytes;
+    /// When it is retired.
+    uint64_t tag;
+    table* next;
     std::atomic<uint64_t>* slots() noexcept {
       return reinterpret_cast<std::atomic<uint64_t>*>(this + 1);
     }
-  };
-
-  struct retired_table {
-    table* old;
-    uint64_t tag;
   };
 
   static table* make_table(size_t bytes) noexcept;
@@ -115,7 +112,9 @@ private:
   reader_slots& readers_;
   size_t count_ = 0;
   size_t bytes_ = 0;
-  std::deque<retired_table> retired_;
+  /// The oldest in front.
+  table* retired_front_ = nullptr;
+  table* retired_back_ = nullptr;
 };
 
 } // namespace dbs::cache

@@ -2,16 +2,22 @@
 
 #include <algorithm>
 #include <bit>
+#include <new>
 
 namespace dbs::cache {
 
-void ghost_set::resize(size_t count) {
+void ghost_set::resize(size_t count) noexcept {
   if (count == capacity_)
     return;
+  buckets_ = {};
   capacity_ = count;
   added_ = 0;
   shift_ = std::max(0, static_cast<int>(std::bit_width(count)) - 15);
-  buckets_ = std::vector<bucket>((count + count / 2 + bucket_size - 1) / bucket_size);
+  try {
+    buckets_.resize((count + count / 2 + bucket_size - 1) / bucket_size);
+  } catch (const std::bad_alloc&) {
+    capacity_ = 0;
+  }
 }
 
 void ghost_set::add(uint32_t hash) noexcept {

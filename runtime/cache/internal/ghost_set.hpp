@@ -14,8 +14,9 @@ namespace dbs::cache {
 /// bytes a key. A fingerprint has 16 bits: one in 4000 keys is taken for one that was there.
 class ghost_set {
 public:
-  /// Holds `count` keys from now on. Forgets all if that changes anything.
-  void resize(size_t count);
+  /// Holds `count` keys from now on, or none if there is no memory. Forgets all if that
+  /// changes anything.
+  void resize(size_t count) noexcept;
 
   size_t capacity() const noexcept { return capacity_; }
 

@@ -4,6 +4,7 @@
 #include "dbs/runtime/cache/internal/entry_arena.hpp"
 #include "dbs/runtime/cache/internal/entry_index.hpp"
 #include "dbs/runtime/cache/internal/entry_queue.hpp"
+#include "dbs/runtime/cache/internal/version_floor.hpp"
 #include "dbs/runtime/cache/l1_types.hpp"
 
 #include <cstddef>
@@ -42,7 +43,9 @@ public:
   bool erase(uint64_t hash, std::string_view key);
   l1_outcome erase(uint64_t hash, std::string_view key, const version& vers, time_point now);
   size_t erase_prefix(std::string_view prefix);
-  void resize(const l1_limits& share);
+  /// To be called before `resize`. Throws `std::bad_alloc`; nothing has changed then.
+  void reserve(const l1_limits& share);
+  void resize(const l1_limits& share) noexcept;
   bool maintain(time_point now, size_t steps);
 
   void add_to(l1_stats& sum);
@@ -51,22 +54,24 @@ private:
   /// What is left to the entries when the tables have theirs.
   size_t arena_limit() const noexcept;
   l1_limits at_least(const l1_limits& share) const noexcept;
-  size_t max_tombstones() const noexcept { return limits_.entries / 8 + 16; }
+  size_t max_tombstone_bytes() const noexcept { return limits_.bytes / 16; }
 
-  bool is_older(const entry* present, const version& vers, time_point now) const noexcept;
+  const entry* newest_of(uint64_t hash, std::string_view key, time_point now) const noexcept;
+  bool is_older(uint64_t hash, std::string_view key, const version& vers,
+                time_point now) const noexcept;
   l1_outcome store(uint64_t hash, std::string_view key, std::string_view value,
                    const entry_meta& meta, time_point now);
-  bool make_room(size_t bytes, bool one_more, time_point now);
+  void bury(uint64_t hash, std::string_view key, const version& vers, time_point now);
+  void* room_for(size_t bytes, bool one_more_value, bool one_more_key, time_point now);
+  bool make_room(size_t bytes, bool one_more_value, time_point now);
   bool grow_index(time_point now);
+  bool shrink_index() noexcept;
   void* allocate(size_t bytes, time_point now);
   bool evict_one(time_point now);
   void reclaim() noexcept;
-  void drop_oldest_tombstone();
-  void drop_old_tombstones(time_point now);
-  void raise_floor(const version& vers, time_point until) noexcept;
-  void unlink(entry& e) noexcept;
+  void drop_oldest_tombstone(time_point now);
+  size_t drop_old_tombstones(time_point now, size_t most);
   void take_out(entry& e) noexcept;
-  void link(entry& e);
   bool sweep(time_point now, size_t steps);
 
   // entry_mover
@@ -80,10 +85,8 @@ private:
   l1_limits limits_;
   entry_queue tombstones_{entry_place::tombstones};
 
-  /// Stands for tombstones that were dropped before their time: until then nothing older
-  /// than this is let in, whatever the key.
-  version floor_;
-  time_point floor_until_{};
+  /// For tombstones that had no room, or were dropped before their time.
+  version_floor floor_;
 
   /// Where `sweep` goes on.
   size_t hand_ = 0;

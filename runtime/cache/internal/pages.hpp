@@ -12,10 +12,10 @@ constexpr size_t whole_pages(size_t bytes) noexcept {
   return (bytes + page_bytes - 1) / page_bytes * page_bytes;
 }
 
-/// Zeroed memory of whole pages; `alignment` is a power of two, at least a page. nullptr
-/// if the kernel has none.
-void* map_pages(size_t bytes, size_t alignment = page_bytes) noexcept;
+/// Zeroed memory of whole pages. nullptr if the kernel has none.
+void* map_pages(size_t bytes) noexcept;
 
-void unmap_pages(void* memory, size_t bytes) noexcept;
+/// False if the kernel refuses; the memory stays then.
+bool unmap_pages(void* memory, size_t bytes) noexcept;
 
 } // namespace dbs::cache

@@ -1,7 +1,15 @@
 #include "dbs/runtime/cache/internal/entry_arena.hpp"
 
+#include "dbs/runtime/cache/internal/pages.hpp"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <random>
 #include <string>
@@ -19,28 +27,29 @@ struct arena_fixture : entry_mover {
   entry_arena arena{segment, readers, *this};
   std::map<std::string, entry*> entries;
 
-  void move(entry& from, entry& to) noexcept override {
-    entries.at(std::string{from.key()}) = &to;
-    to.where = from.where;
-    from.where = entry_place::none;
-  }
+  arena_fixture() { arena.reserve(size_t{4} << 20); }
+
+  void move(entry& from, entry& to) noexcept override { entries.at(std::string{from.key()}) = &to; }
 
   bool put(const std::string& key, const std::string& value, size_t limit) {
     auto* memory = arena.allocate(entry::bytes_for(key.size(), value.size()), limit);
     if (memory == nullptr)
       return false;
-    auto* e = entry::make(memory, 0, key, value, {});
-    e->where = entry_place::main;
-    entries.emplace(key, e);
+    entries.emplace(key, entry::make(memory, 0, key, value, {}));
     return true;
   }
 
   void release(std::map<std::string, entry*>::iterator at) {
-    at->second->where = entry_place::none;
     arena.release(*at->second);
     entries.erase(at);
   }
 };
+
+/// Of this process.
+long mappings() {
+  std::ifstream maps{"/proc/self/maps"};
+  return std::count(std::istreambuf_iterator<char>{maps}, {}, '\n');
+}
 
 std::string value_for(size_t number, size_t size) {
   return std::string(size, static_cast<char>('a' + number % 26));
@@ -115,4 +124,85 @@ TEST_CASE_METHOD(arena_fixture, "what is larger than the limit is refused at onc
   REQUIRE(put("a", "b", 16 * segment));
   CHECK(!put("large", std::string(17 * segment, 'z'), 16 * segment));
   CHECK(entries.at("a")->value() == "b");
+}
+
+TEST_CASE_METHOD(arena_fixture, "an arena may become larger than it was thought") {
+  constexpr size_t limit = size_t{40} << 20;
+  auto fill = [&] {
+    auto i = entries.size();
+    while (put(std::to_string(i), value_for(i, 5000), limit))
+      ++i;
+  };
+  fill();
+  auto before = entries.size();
+  arena.reserve(limit);
+  fill();
+  CHECK(entries.size() > 2 * before);
+  for (auto& [key, e] : entries)
+    REQUIRE(e->value() == value_for(std::stoul(key), 5000));
+  while (!entries.empty())
+    release(entries.begin());
+  arena.shrink(0, 1000);
+  CHECK(arena.mapped_bytes() <= 2 * segment);
+}
+
+TEST_CASE("large entries may be more than a process may have mappings") {
+  struct : entry_mover {
+    void move(entry&, entry&) noexcept override {}
+  } mover;
+  reader_slots readers;
+  entry_arena arena{2 * page_bytes, readers, mover};
+  constexpr size_t many = 70'000;
+  constexpr size_t limit = (many + 10) * page_bytes;
+  arena.reserve(limit);
+  auto before = mappings();
+  std::vector<entry*> all;
+  for (size_t i = 0; i < many; ++i) {
+    // One page each, and then one that is left out.
+    auto* memory = arena.allocate(entry::bytes_for(3, 3000), limit);
+    REQUIRE(memory != nullptr);
+    all.push_back(entry::make(memory, 0, "key", std::string(3000, 'x'), {}));
+  }
+  CHECK(arena.mapped_bytes() == many * page_bytes);
+  CHECK(mappings() < before + 100);
+  // Every second leaves, and the rest is where it was.
+  for (size_t i = 0; i < many; i += 2)
+    arena.release(*all[i]);
+  arena.reclaim(readers.oldest_reader());
+  CHECK(arena.mapped_bytes() == many / 2 * page_bytes);
+  for (size_t i = 1; i < many; i += 2)
+    REQUIRE(all[i]->value() == std::string(3000, 'x'));
+}
+
+TEST_CASE_METHOD(arena_fixture, "memory that the kernel does not take back counts") {
+  constexpr size_t limit = size_t{1} << 20;
+  REQUIRE(put("large", std::string(10'000, 'x'), limit));
+  auto* page =
+      reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(entries.at("large")) & ~(page_bytes - 1));
+  // What is locked is not given back. Sanitizers lock nothing if they are in between.
+  REQUIRE(syscall(SYS_mlock, page, page_bytes) == 0);
+  auto before = arena.mapped_bytes();
+  release(entries.begin());
+  arena.reclaim(readers.oldest_reader());
+  CHECK(arena.mapped_bytes() == before);
+  syscall(SYS_munlock, page, page_bytes);
+  arena.reclaim(readers.oldest_reader());
+  CHECK(arena.mapped_bytes() == 0);
+}
+
+TEST_CASE_METHOD(arena_fixture, "what does not fit behind the last entry is not cleaned for") {
+  constexpr size_t limit = size_t{2} << 20;
+  // Five of these fit in a segment, and a sixth of it is left.
+  std::mt19937 random{1};
+  size_t written = 0;
+  for (size_t i = 0; i < 20'000; ++i) {
+    auto bytes = entry::bytes_for(5, 2700);
+    while (!arena.fits(bytes, limit))
+      release(std::next(entries.begin(), random() % std::ssize(entries)));
+    if (put(std::to_string(10'000 + i), value_for(i, 2700), limit))
+      written += bytes;
+    REQUIRE(arena.mapped_bytes() <= limit);
+  }
+  CHECK(written > 19'900 * 2700);
+  CHECK(arena.moved_bytes() < 4 * written);
 }

@@ -72,5 +72,5 @@ TEST_CASE("a copy of an entry has its hits, but no place in a queue") {
   CHECK(copy.soft() == time_point{3ms});
   CHECK(copy.hard() == time_point{4ms});
   CHECK(copy.hits() == 1);
-  CHECK(copy.where == entry_place::none);
+  CHECK((copy.where == entry_place::none));
 }

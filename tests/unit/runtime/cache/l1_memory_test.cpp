@@ -19,8 +19,12 @@ using namespace dbs::cache;
 
 namespace {
 
+// GCC says it by macros, Clang by features.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool has_true_memory = false;
+#elif defined(__has_feature)
+constexpr bool has_true_memory =
+    !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
 #else
 constexpr bool has_true_memory = true;
 #endif

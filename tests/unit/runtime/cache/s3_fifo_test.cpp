@@ -4,6 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <memory>
@@ -49,7 +50,7 @@ TEST_CASE_METHOD(policy_fixture, "two hits take an entry to the main queue, one 
   twice.touch();
   once.touch();
   CHECK(evict() == 2);
-  CHECK(twice.where == entry_place::main);
+  CHECK((twice.where == entry_place::main));
   CHECK(evict() == 3);
   CHECK(evict() == 1);
 }
@@ -58,8 +59,8 @@ TEST_CASE_METHOD(policy_fixture, "a key that comes back soon goes to the main qu
   insert(1);
   insert(2);
   CHECK(evict() == 1);
-  CHECK(insert(1).where == entry_place::main);
-  CHECK(insert(3).where == entry_place::small);
+  CHECK((insert(1).where == entry_place::main));
+  CHECK((insert(3).where == entry_place::small));
 }
 
 TEST_CASE_METHOD(policy_fixture, "each hit in the main queue gives another turn") {
@@ -79,7 +80,7 @@ TEST_CASE_METHOD(policy_fixture, "an entry that has expired goes whatever its hi
   expired.touch();
   expired.touch();
   CHECK(evict() == 1);
-  CHECK(insert(1).where == entry_place::small);
+  CHECK((insert(1).where == entry_place::small));
 }
 
 TEST_CASE_METHOD(policy_fixture, "a copy takes the place of its entry, an erased one has none") {
@@ -92,4 +93,18 @@ TEST_CASE_METHOD(policy_fixture, "a copy takes the place of its entry, an erased
   CHECK(policy->count() == 2);
   CHECK(evict() == 10);
   CHECK(evict() == 3);
+}
+
+TEST_CASE_METHOD(policy_fixture, "a victim is found soon, though all have been hit") {
+  constexpr uint32_t many = 20'000;
+  for (uint32_t i = 1; i <= many; ++i) {
+    auto& e = insert(i);
+    e.touch();
+    e.touch();
+  }
+  REQUIRE(policy->victim(now) != nullptr);
+  auto moved = std::count_if(entries.begin(), entries.end(),
+                             [](const made_entry& e) { return e->where == entry_place::main; });
+  CHECK(moved <= 4096);
+  CHECK(policy->count() == many - 1);
 }
