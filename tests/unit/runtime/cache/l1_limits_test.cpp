@@ -65,7 +65,7 @@ TEST_CASE("a store grows far beyond what it was made with") {
 }
 
 TEST_CASE("two that change the limits at once leave those of one") {
-  for (auto round = 0; round < 200; ++round) {
+  for (auto round = 0; round < 20; ++round) {
     l1_store store{{.limits = {.entries = 2048, .bytes = 64 << 20}, .shards = 256}};
     std::barrier both{2};
     auto change = [&](size_t entries) {
