@@ -13,7 +13,6 @@ namespace dbs {
 namespace {
 
 using internal::extent_of;
-using internal::load_u32;
 using internal::load_u64;
 using internal::reply_node;
 

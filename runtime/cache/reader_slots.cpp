@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bitset>
 #include <limits>
+#include <new>
 
 namespace dbs::cache {
 
@@ -63,7 +64,7 @@ reader_slots::block* reader_slots::add_block(size_t index) noexcept {
   std::lock_guard guard{adding_};
   auto* there = blocks_[index].load(std::memory_order_relaxed);
   if (there == nullptr) {
-    there = new block;
+    there = new (std::nothrow) block;
     // Sequentially consistent, because `oldest_reader` must not miss a pin in it.
     blocks_[index].store(there, std::memory_order_seq_cst);
   }

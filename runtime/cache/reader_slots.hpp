@@ -79,8 +79,9 @@ public:
   reader_slots(const reader_slots&) = delete;
   reader_slots& operator=(const reader_slots&) = delete;
 
-  /// The slot of the calling thread; nullptr if there are more than `max_threads`, or
-  /// the thread is about to end. Such a thread has to read under a lock.
+  /// The slot of the calling thread; nullptr if there are more than `max_threads`, the
+  /// thread is about to end, or there is no memory for it. Such a thread has to read under
+  /// a lock.
   slot* mine() noexcept {
     auto number = number_;
     if (number == unknown)
@@ -90,7 +91,7 @@ public:
     auto* there = blocks_[number / block_size].load(std::memory_order_seq_cst);
     if (there == nullptr)
       there = add_block(number / block_size);
-    return &there->slots[number % block_size];
+    return there != nullptr ? &there->slots[number % block_size] : nullptr;
   }
 
   static constexpr size_t max_threads = 4096;
@@ -115,6 +116,7 @@ private:
   /// Gives this thread the lowest number that no living thread has.
   static size_t enrol() noexcept;
 
+  /// Nullptr for lack of memory.
   block* add_block(size_t index) noexcept;
 
   /// One number for all instances. Constant-initialised, so that reading it is a plain load.
