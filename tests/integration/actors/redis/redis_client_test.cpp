@@ -116,8 +116,8 @@ TEST_CASE_METHOD(redis_fixture,
   std::string large(20 << 20, 'x');
   CHECK(text("SET", "large", large) == "OK");
   CHECK(text("GET", "large") == large);
-  auto beyond = make_redis_command("SET", "k", std::string(redis_command::max_bytes, 'x'));
-  CHECK(run(std::move(beyond)).error() == errc::payload_too_large);
+  auto beyond = command("SET", "k", std::string(redis_command::max_bytes, 'x'));
+  CHECK(beyond.error() == errc::payload_too_large);
 }
 
 TEST_CASE_METHOD(redis_fixture, "a script is loaded once, and again when Redis has lost it") {
