@@ -24,16 +24,15 @@ namespace dbs {
 ///
 /// A loop that lends its turn costs one: whoever sends to its actors while its thread
 /// waits runs them at once, on the sending thread, as the loop. That is for actors
-/// whose sockets are in `io().sockets()`, and whose posts go through `io().post`. Whoever attaches
-/// a functor to such an actor must not lock in it what is locked where somebody sends. Where
-/// `shared_queue_policy` schedules, an idle worker waits for the sockets and serves them as the
-/// loop, too: the callers that this wakes are its own next jobs.
+/// whose sockets are in `io().sockets()`, and whose posts go through `io().post`. Whoever
+/// attaches a functor to such an actor must not lock in it what is locked where somebody
+/// sends. Where `shared_queue_policy` schedules, an idle worker waits for the sockets and
+/// serves them as the loop, too: the callers that this wakes are its own next jobs.
 ///
-/// What was deferred in a turn (`loop_context::defer`) is run at its end; in a turn that
-/// somebody has borrowed, while the workers have jobs, at the end of a later one, since those
-/// may bring more of it. So are actors that gather their requests (`exec_soon`): the turn
-/// itself is put off. Neither waits for longer than the first worker that finds nothing to
-/// do, and the loop's thread looks after it, too.
+/// What was deferred in a turn (`loop_context::defer`) is run at its end; while the workers
+/// have jobs, at the end of a later one, since those may bring more of it. So are actors that
+/// gather their requests (`exec_soon`): the turn itself is put off. Neither waits for longer than
+/// the first worker that finds nothing to do, and the loop's thread looks after it, too.
 ///
 /// Only loop actors run here. Anybody else that CAF hands to this unit - a caller
 /// woken by an answer - goes to the scheduler: callers' code never runs on a loop.
@@ -109,7 +108,7 @@ private:
   /// Sees to it that what is put off now does not wait for long.
   void put_off();
   void run_put_off();
-  /// At the end of a turn that somebody has borrowed.
+  /// At the end of a turn.
   void run_put_off_unless_more_comes();
   void resume_all(std::vector<caf::resumable*>& actors);
 

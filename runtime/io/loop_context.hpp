@@ -74,10 +74,10 @@ public:
   auto in_turn(Handler&& handler) {
     return [this, handler = std::forward<Handler>(handler)](auto&&... xs) mutable {
       auto mine = take_turn();
-      {
+      run_in_turn([&] {
         auto body = std::move(handler); // what it holds goes in the turn, too
         body(std::forward<decltype(xs)>(xs)...);
-      }
+      });
       run_deferred();
     };
   }
@@ -89,7 +89,7 @@ public:
   }
 
   /// For who has the turn: what `handler` does is to be done in this turn, too, but not
-  /// before what runs now has ended.
+  /// before what runs now has ended. Outside of a turn it is posted.
   template <class Handler>
   void later(Handler&& handler) {
     if (in_body_)
@@ -184,7 +184,7 @@ private:
   std::atomic<bool> has_deferred_{false};
   std::function<void()> on_ready_ = [this] {
     auto mine = take_turn();
-    sockets_.serve(sockets_.poll());
+    run_in_turn([this] { sockets_.serve(sockets_.poll()); });
     run_deferred();
   };
   /// The set as a whole.

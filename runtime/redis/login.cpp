@@ -113,9 +113,10 @@ void connection::on_login_reply(const redis_reply& reply) {
   case login::database:
     return refused ? refuse_login(reply) : log_in(login::ping);
   case login::ping:
-    if (refused)
+    // Users who may read and write need not have the right to PING.
+    if (refused && !reply.text().starts_with("NOPERM "))
       return refuse_login(reply);
-    if (reply.text() != "PONG")
+    if (!refused && reply.text() != "PONG")
       return close(
           fail(errc::protocol_error, server() + " answered PING with something else than PONG"));
     phase_ = phase::ready;

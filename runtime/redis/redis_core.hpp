@@ -181,7 +181,8 @@ private:
   void open_one();
   void tick();
   void on_probe(connection& conn, const flight& what, const redis_reply& reply);
-  slot& slot_of(const connection& conn);
+  /// Null if it was forgotten.
+  slot* find_slot(const connection& conn);
   void forget(const connection& conn);
   /// What becomes of the commands of a connection that has ended.
   void settle(std::deque<flight> unanswered, size_t sent, const caf::error& reason);

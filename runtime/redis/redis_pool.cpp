@@ -60,13 +60,14 @@ void redis_core::open_one() {
   slots_.back().conn->open();
 }
 
-redis_core::slot& redis_core::slot_of(const connection& conn) {
-  return *std::find_if(slots_.begin(), slots_.end(),
-                       [&](const slot& x) { return x.conn.get() == &conn; });
+redis_core::slot* redis_core::find_slot(const connection& conn) {
+  auto i = std::find_if(slots_.begin(), slots_.end(),
+                        [&](const slot& x) { return x.conn.get() == &conn; });
+  return i != slots_.end() ? &*i : nullptr;
 }
 
 void redis_core::forget(const connection& conn) {
-  auto& x = slot_of(conn);
+  auto& x = *find_slot(conn);
   --(x.ready ? ready_ : connecting_);
   std::erase(unflushed_, &conn);
   ended_.push_back(std::move(x.conn));
@@ -75,7 +76,7 @@ void redis_core::forget(const connection& conn) {
 }
 
 void redis_core::on_ready(connection& conn) {
-  auto& x = slot_of(conn);
+  auto& x = *find_slot(conn);
   x.ready = true;
   x.used = timers_.now();
   --connecting_;
@@ -91,10 +92,10 @@ void redis_core::on_ready(connection& conn) {
 
 void redis_core::on_closed(connection& conn, caf::error reason, std::deque<flight> unanswered,
                            size_t sent) {
-  if (std::none_of(slots_.begin(), slots_.end(),
-                   [&](const slot& x) { return x.conn.get() == &conn; }))
+  auto* known = find_slot(conn);
+  if (known == nullptr)
     return; // one that was idle for so long that it is forgotten
-  auto was_ready = slot_of(conn).ready;
+  auto was_ready = known->ready;
   forget(conn);
   if (life_ == life::started) {
     ++(was_ready ? counted_.lost : counted_.connect_failures);

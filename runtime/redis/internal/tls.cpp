@@ -76,6 +76,7 @@ caf::expected<tls_context> make_tls_context(const std::string& ca_file) {
   if (result == nullptr)
     throw std::bad_alloc();
   SSL_CTX_set_min_proto_version(result.get(), TLS1_2_VERSION);
+  SSL_CTX_set_options(result.get(), SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_mode(result.get(),
                    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_verify(result.get(), SSL_VERIFY_PEER, nullptr);

@@ -25,8 +25,8 @@ using tls_context = std::unique_ptr<SSL_CTX, free_ssl>;
 /// Error: `config_invalid`.
 caf::expected<tls_context> make_tls_context(const std::string& ca_file);
 
-/// The client's end of one session. Whoever waits for the socket to continue waits for
-/// both directions: either may be what TLS needs.
+/// The client's end of one session. Only the handshake needs the socket in both directions,
+/// and says in which: there is no renegotiation.
 class tls_session {
 public:
   /// How a step ended.

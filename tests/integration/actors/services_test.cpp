@@ -82,8 +82,11 @@ TEST_CASE_METHOD(fixture, "services come up, serve and shut down") {
   auto refused = services.database().sync(system).execute("select 1");
   REQUIRE(!refused);
   CHECK(refused.error() == errc::draining);
-  CHECK(postgres.psql("select count(*) from pg_stat_activity where application_name = 'dbs'") ==
-        "0");
+  // A backend takes its time to end.
+  CHECK(testing::eventually([this] {
+    return postgres.psql("select count(*) from pg_stat_activity where application_name = 'dbs'") ==
+           "0";
+  }));
 }
 
 TEST_CASE_METHOD(fixture,

@@ -1,5 +1,6 @@
 // An owner that takes and gives back a million leases leaves no trace of them.
 #include "actor/actors/postgres_pool/pool_scene.hpp"
+#include "sanitized.hpp"
 
 #include <unistd.h>
 
@@ -9,12 +10,6 @@ using namespace dbs;
 using namespace dbs::tests;
 
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool sanitized = true;
-#else
-constexpr bool sanitized = false;
-#endif
 
 size_t resident_bytes() {
   size_t total = 0;

@@ -1,8 +1,8 @@
 // Every way in which a manager can die, met by a request at every point of its life.
 #include "dbs/runtime/caf/front.hpp"
-#include "dbs/runtime/caf/loop_entry.hpp"
 
 #include "actor/runtime/caf/probe_actor.hpp"
+#include "loop_entry.hpp"
 
 #include "dbs/testing/fixture/actor_fixture.hpp"
 

@@ -1,8 +1,8 @@
 #include "dbs/runtime/caf/loop_actor.hpp"
 
 #include "actor/runtime/caf/probe_actor.hpp"
+#include "loop_entry.hpp"
 
-#include "dbs/runtime/caf/loop_entry.hpp"
 #include "dbs/testing/fixture/actor_fixture.hpp"
 
 #include <caf/scheduler/test_coordinator.hpp>

@@ -172,9 +172,12 @@ TEST_CASE_METHOD(pooler_fixture, "a cancel through a pooler ends its own stateme
   std::atomic<int> wrong = 0;
   std::thread neighbour{[&] {
     auto db = client().within(20s).sync(system);
-    while (!stop)
-      if (!db.execute("select 1"))
-        ++wrong;
+    while (!stop) {
+      auto one = db.execute("select 1");
+      // Its own 50 ms can pass while the machine does something else; a cancel that was
+      // meant for another one would be an error of the server's.
+      wrong += one || one.error() == errc::deadline_exceeded ? 0 : 1;
+    }
   }};
   auto ended_late = 0;
   for (int round = 0; round < 50; ++round) {

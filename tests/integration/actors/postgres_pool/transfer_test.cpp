@@ -1,6 +1,7 @@
 // Streams and COPY through the pool: memory, deaths, and what they leave behind.
 #include "integration/actors/postgres_pool/pool_fixture.hpp"
 #include "integration/error_field.hpp"
+#include "sanitized.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -15,12 +16,6 @@ using namespace dbs;
 using namespace dbs::tests;
 
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool sanitized = true;
-#else
-constexpr bool sanitized = false;
-#endif
 
 /// The most memory that the process has had since its construction, as the kernel counts.
 class peak_memory {

@@ -1,9 +1,9 @@
 // Managers that die all the time under load, on real threads.
 #include "dbs/runtime/caf/front.hpp"
-#include "dbs/runtime/caf/loop_entry.hpp"
 #include "dbs/runtime/caf/program_config.hpp"
 
 #include "actor/runtime/caf/probe_actor.hpp"
+#include "loop_entry.hpp"
 
 #include "dbs/testing/eventually.hpp"
 #include "dbs/testing/fixture/answer_counter.hpp"

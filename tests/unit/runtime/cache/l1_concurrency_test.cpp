@@ -114,6 +114,50 @@ TEST_CASE("readers see whole values that never get older, whatever writers do") 
   CHECK(s.moved_bytes > 0);
 }
 
+TEST_CASE("of two writers of one key the newer wins, whoever comes last") {
+  constexpr size_t keys = 50;
+  l1_store store; // with room for all
+  std::atomic<uint64_t> sequence{0};
+  std::array<std::atomic<uint64_t>, keys> newest{};
+  std::atomic<bool> stop{false};
+  std::atomic<size_t> older{0};
+  auto write = [&](uint64_t seed) {
+    std::mt19937_64 random{seed};
+    for (auto i = 0; i < 50'000; ++i) {
+      auto key = random() % keys;
+      auto mine = ++sequence;
+      if (i % 4 == 0)
+        std::this_thread::yield(); // the other one may be faster with a newer one
+      store.put(name_of(key), value_of(key, mine, 1), {.vers = {0, mine}});
+      for (auto seen = newest[key].load();
+           seen < mine && !newest[key].compare_exchange_weak(seen, mine);) {
+      }
+    }
+  };
+  std::thread reader{[&] {
+    std::array<uint64_t, keys> seen{};
+    std::string value;
+    for (size_t key = 0; !stop; key = (key + 1) % keys)
+      if (store.find(name_of(key), value)) {
+        auto got = sequence_of(value, key);
+        older += got < seen[key] ? 1 : 0;
+        seen[key] = got;
+      }
+  }};
+  std::thread first{write, 1};
+  std::thread second{write, 2};
+  first.join();
+  second.join();
+  stop = true;
+  reader.join();
+  CHECK(older == 0);
+  std::string value;
+  for (size_t key = 0; key < keys; ++key) {
+    REQUIRE(store.find(name_of(key), value));
+    CHECK(sequence_of(value, key) == newest[key]);
+  }
+}
+
 TEST_CASE("a key that is there is found, however many others come and go") {
   constexpr size_t groups = 37;
   constexpr size_t group_size = 10;

@@ -1,6 +1,8 @@
 // What a store really takes of the machine's memory.
 #include "dbs/runtime/cache/l1_store.hpp"
 
+#include "sanitized.hpp"
+
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
@@ -16,18 +18,9 @@
 #include <thread>
 
 using namespace dbs::cache;
+using dbs::tests::sanitized;
 
 namespace {
-
-// GCC says it by macros, Clang by features.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool has_true_memory = false;
-#elif defined(__has_feature)
-constexpr bool has_true_memory =
-    !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
-#else
-constexpr bool has_true_memory = true;
-#endif
 
 size_t resident_bytes() {
   size_t all = 0;
@@ -86,7 +79,7 @@ TEST_CASE("resident memory grows by the byte budget and no more than 5 % beyond"
   CHECK(refused * 10'000 <= puts);
   CHECK(s.bytes <= budget);
   CHECK(s.bytes > budget / 2);
-  if (has_true_memory) {
+  if (!sanitized) {
     CHECK(most <= budget + budget / 20);
     CHECK(most > budget / 2);
     store.resize({.entries = 10'000'000, .bytes = budget / 8});
@@ -97,7 +90,7 @@ TEST_CASE("resident memory grows by the byte budget and no more than 5 % beyond"
 }
 
 TEST_CASE("an entry takes at most 96 bytes more than its key and value") {
-  if (!has_true_memory)
+  if (sanitized)
     SKIP("sanitizers take memory of their own");
   constexpr size_t entries = 300'000;
   constexpr size_t content = 20 + 100;

@@ -117,6 +117,25 @@ TEST_CASE_METHOD(fixture, "a user who may not name its connection can still log 
   CHECK(ready == 1);
 }
 
+TEST_CASE_METHOD(fixture, "a user who has no right to PING can log in") {
+  links.answer = [](scripted_link& link, const words& command) {
+    return command[0] == "PING" ? "-NOPERM User app has no permissions to run 'ping'\r\n"
+                                : scripted_links::obliging(link, command);
+  };
+  connect();
+  CHECK(ready == 1);
+}
+
+TEST_CASE_METHOD(fixture, "a server that takes no clients says so unasked") {
+  conn.emplace(settings, redis::reply_limits{}, time.timers(), links.factory(), *this);
+  conn->open();
+  links.serve();
+  // before the login is sent
+  links.say(links[0], "-ERR max number of clients reached\r\n");
+  CHECK(reason == errc::peer_unavailable);
+  CHECK(detail(reason).what.find("max number of clients") != std::string::npos);
+}
+
 TEST_CASE_METHOD(fixture, "a refused login says why, and never the password") {
   settings.target.password = secret{"geheim"};
   auto [step, text, code] = GENERATE(table<std::string, std::string, errc>({

@@ -5,6 +5,8 @@
 
 #include "unit/runtime/redis/scripted_links.hpp"
 
+#include <catch2/catch_test_macros.hpp>
+
 #include <map>
 #include <optional>
 #include <string>
@@ -59,6 +61,15 @@ struct core_fixture : redis::redis_core_owner, redis::reply_sink {
   }
 
   redis::request_token echo(std::string_view what) { return ask(make_redis_command("ECHO", what)); }
+
+  /// Its server stops reading, and a command is late on it.
+  void make_overdue(scripted_link& link) {
+    link.paused = true;
+    auto late = ask(make_redis_command("GET", "late"), std::chrono::milliseconds{10});
+    run();
+    advance(std::chrono::milliseconds{10});
+    CHECK(answer(late) == "deadline_exceeded");
+  }
 
   // -- what came of it ---------------------------------------------------------------
 

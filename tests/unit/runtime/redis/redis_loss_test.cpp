@@ -212,11 +212,7 @@ TEST_CASE_METHOD(core_fixture, "a server that says nothing is given up, and aske
 TEST_CASE_METHOD(core_fixture, "an overdue connection is passed over until it is heard again") {
   settings.pool_min = 2;
   start();
-  links[0].paused = true;
-  auto slow = ask(make_redis_command("GET", "a"), 10ms);
-  run();
-  advance(10ms);
-  CHECK(answer(slow) == "deadline_exceeded");
+  make_overdue(links[0]);
   auto other = echo("x");
   run();
   CHECK(answer(other) == "x");
@@ -233,11 +229,7 @@ TEST_CASE_METHOD(core_fixture, "what waits for an overdue connection goes when i
   settings.pool_min = 1;
   settings.pool_max = 1;
   start();
-  links[0].paused = true;
-  auto slow = ask(make_redis_command("GET", "a"), 10ms);
-  run();
-  advance(10ms);
-  CHECK(answer(slow) == "deadline_exceeded");
+  make_overdue(links[0]);
   auto waiting = echo("x");
   run();
   CHECK_FALSE(answered(waiting));

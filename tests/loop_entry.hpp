@@ -1,4 +1,4 @@
-// How a socket's completion, or what another thread posts, gets into a loop actor.
+// How a test gets into a loop actor, as a socket's completion does.
 #pragma once
 
 #include <caf/actor_control_block.hpp>
@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace dbs {
+namespace dbs::tests {
 
 /// Runs the completions of sockets inside their owner, so that `quit()` and
 /// exceptions work in them as in a message handler. Holds a strong reference to the
@@ -33,4 +33,4 @@ private:
   std::function<void(void (*)(void*), void*)> run_;
 };
 
-} // namespace dbs
+} // namespace dbs::tests
