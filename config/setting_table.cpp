@@ -71,6 +71,28 @@ bool is_path(std::string_view text) {
 }
 
 /// What fits into a `sockaddr_un` with its terminating null.
+bool is_key_prefix(std::string_view text) {
+  constexpr std::string_view allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                       "0123456789._-:";
+  return !text.empty() && text.size() <= 64 &&
+         text.find_first_not_of(allowed) == std::string_view::npos;
+}
+
+bool is_sql_name(std::string_view text) {
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz_";
+  constexpr std::string_view allowed = "abcdefghijklmnopqrstuvwxyz_0123456789";
+  return !text.empty() && text.size() <= 48 &&
+         letters.find(text.front()) != std::string_view::npos &&
+         text.find_first_not_of(allowed) == std::string_view::npos;
+}
+
+bool is_table_name(std::string_view text) {
+  auto dot = text.find('.');
+  if (dot == std::string_view::npos)
+    return is_sql_name(text);
+  return is_sql_name(text.substr(0, dot)) && is_sql_name(text.substr(dot + 1));
+}
+
 bool is_socket_path(std::string_view text) {
   return text.empty() || (text.front() == '/' && text.size() < 108 && is_path(text));
 }
@@ -166,10 +188,36 @@ std::vector<setting_descriptor> cache_rows() {
   return {
       {"cache.l1_size", "CACHE_L1_SIZE", integer<cache, &group::l1_size>(1, 100'000'000),
        "Entries of the in-memory level"},
+      {"cache.l1_mib", "DBS_CACHE_L1_MIB", integer<cache, &group::l1_mib>(1, 1'048'576),
+       "Memory of the in-memory level, in MiB"},
+      {"cache.l1_ttl", "DBS_CACHE_L1_TTL", duration<cache, &group::l1_ttl>(10ms, 24h),
+       "How long a value in memory is served before the next level is asked again"},
       {"cache.l2_ttl", "CACHE_L2_TTL", duration<cache, &group::l2_ttl>(1s, 8760h),
-       "How long an entry lives in Redis"},
+       "How long an entry lives in Redis if whoever puts it does not say"},
+      {"cache.ttl_jitter", "DBS_CACHE_TTL_JITTER", number<cache, &group::ttl_jitter>(0, 0.9),
+       "By what part of it a time to live is shortened at random"},
+      {"cache.l2_timeout", "DBS_CACHE_L2_TIMEOUT", duration<cache, &group::l2_timeout>(1ms, 1min),
+       "How long a read waits for Redis before the next level is asked"},
+      {"cache.l2_prefix", "DBS_CACHE_L2_PREFIX",
+       text<cache, &group::l2_prefix>(&is_key_prefix,
+                                      "1 to 64 letters, digits, '.', '_', '-' and ':'"),
+       "What all keys of the cache in Redis begin with"},
       {"cache.l3_enabled", "CACHE_L3_ENABLED", flag<cache, &group::l3_enabled>(),
        "Whether the database is the third level of the cache"},
+      {"cache.l3_timeout", "DBS_CACHE_L3_TIMEOUT", duration<cache, &group::l3_timeout>(1ms, 10min),
+       "How long a read waits for the table in the database"},
+      {"cache.l3_table", "DBS_CACHE_L3_TABLE",
+       text<cache, &group::l3_table>(
+           &is_table_name,
+           "a name, or schema.name, of small letters, digits and '_', at most 48 each"),
+       "The table of the third level, which is made at the start"},
+      {"cache.max_value_bytes", "DBS_CACHE_MAX_VALUE_BYTES",
+       integer<cache, &group::max_value_bytes>(1, 67'108'864 - 4096),
+       "The largest value, in bytes"},
+      {"cache.load_timeout", "DBS_CACHE_LOAD_TIMEOUT",
+       duration<cache, &group::load_timeout>(1ms, 10min), "How long a loader may take"},
+      {"cache.max_loads", "DBS_CACHE_MAX_LOADS", integer<cache, &group::max_loads>(1, 10'000),
+       "Loaders that run at a time; more wait"},
   };
 }
 

@@ -115,8 +115,29 @@ struct redis_settings {
 struct cache_settings {
   /// Entries of the in-memory level.
   uint32_t l1_size = 1000;
+  /// Its memory: values, keys and everything that goes with them.
+  uint32_t l1_mib = 64;
+  /// How long a value in memory is served without asking the next level again: what another
+  /// process changes is seen within this time.
+  caf::timespan l1_ttl = std::chrono::seconds{10};
+  /// How long a value is fresh if whoever puts it does not say.
   caf::timespan l2_ttl = std::chrono::seconds{300};
+  /// Times to live are shortened at random by up to this part of them.
+  double ttl_jitter = 0.1;
+  /// How long a read waits for Redis before the next level is asked.
+  caf::timespan l2_timeout = std::chrono::milliseconds{5};
+  /// What all keys in Redis begin with.
+  std::string l2_prefix = "dbs";
   bool l3_enabled = true;
+  /// How long a read waits for the table in PostgreSQL.
+  caf::timespan l3_timeout = std::chrono::seconds{1};
+  /// The table, in the schema that the search path names first unless it says which.
+  std::string l3_table = "dbs_cache";
+  uint32_t max_value_bytes = 16 * 1024 * 1024;
+  /// How long a loader may take.
+  caf::timespan load_timeout = std::chrono::seconds{10};
+  /// Loaders that run at a time; more wait.
+  uint32_t max_loads = 64;
 };
 
 struct http_settings {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dbs/messages/blob.hpp"
+#include "dbs/messages/cache/cache.hpp"
 #include "dbs/messages/call_context.hpp"
 #include "dbs/messages/errc.hpp"
 #include "dbs/messages/error_detail.hpp"

@@ -19,6 +19,9 @@ enum class caller_class : uint8_t;
 enum class health_status : uint8_t;
 enum class child_state : uint8_t;
 enum class pg_isolation : uint8_t;
+enum class cache_source : uint8_t;
+enum class cache_reach : uint8_t;
+enum class cache_scope : uint8_t;
 
 class blob;
 class pg_params;
@@ -26,6 +29,18 @@ class pg_result;
 class redis_command;
 class redis_reply;
 
+struct cache_erase;
+struct cache_get;
+struct cache_get_many;
+struct cache_invalidate;
+struct cache_level_stats;
+struct cache_loaded;
+struct cache_put;
+struct cache_put_many;
+struct cache_sizes;
+struct cache_stats;
+struct cache_tuning;
+struct cache_value;
 struct call_context;
 struct child_info;
 struct error_detail;
@@ -139,5 +154,29 @@ CAF_ADD_TYPE_ID(dbs, (dbs::redis_batch))
 CAF_ADD_TYPE_ID(dbs, (dbs::redis_reply))
 CAF_ADD_TYPE_ID(dbs, (std::vector<dbs::redis_reply>))
 CAF_ADD_ATOM(dbs, dbs, command_atom)
+
+// -- the cache -------------------------------------------------------------------
+CAF_ADD_TYPE_ID(dbs, (dbs::cache_source))
+CAF_ADD_TYPE_ID(dbs, (dbs::cache_reach))
+CAF_ADD_TYPE_ID(dbs, (dbs::cache_scope))
+CAF_ADD_TYPE_ID(dbs, (dbs::cache_value))
+CAF_ADD_TYPE_ID(dbs, (std::vector<dbs::cache_value>))
+CAF_ADD_TYPE_ID(dbs, (dbs::cache_get))
+CAF_ADD_TYPE_ID(dbs, (dbs::cache_get_many))
+CAF_ADD_TYPE_ID(dbs, (dbs::cache_put))
+CAF_ADD_TYPE_ID(dbs, (dbs::cache_put_many))
+CAF_ADD_TYPE_ID(dbs, (dbs::cache_erase))
+CAF_ADD_TYPE_ID(dbs, (dbs::cache_invalidate))
+CAF_ADD_TYPE_ID(dbs, (dbs::cache_level_stats))
+CAF_ADD_TYPE_ID(dbs, (dbs::cache_stats))
+CAF_ADD_TYPE_ID(dbs, (dbs::cache_tuning))
+CAF_ADD_TYPE_ID(dbs, (dbs::cache_sizes))
+CAF_ADD_TYPE_ID(dbs, (dbs::cache_loaded))
+CAF_ADD_ATOM(dbs, dbs, get_atom)
+CAF_ADD_ATOM(dbs, dbs, put_atom)
+CAF_ADD_ATOM(dbs, dbs, erase_atom)
+CAF_ADD_ATOM(dbs, dbs, invalidate_atom)
+CAF_ADD_ATOM(dbs, dbs, tune_atom)
+CAF_ADD_ATOM(dbs, dbs, load_atom)
 
 CAF_END_TYPE_ID_BLOCK(dbs)

@@ -19,6 +19,7 @@ static_assert(verbs<manager_control_actor> <= max_verbs);
 static_assert(verbs<supervisor_actor> <= max_verbs);
 static_assert(verbs<health_actor> <= max_verbs);
 static_assert(verbs<redis_actor> <= max_verbs);
+static_assert(verbs<cache_actor> <= max_verbs);
 static_assert(verbs<postgres_pool_actor> <= max_verbs);
 static_assert(verbs<postgres_listener_actor> <= max_verbs);
 
@@ -39,6 +40,10 @@ static_assert(!accepts<postgres_pool_actor, drain_atom>);
 static_assert(accepts<postgres_listener_actor, listen_atom, std::string>);
 static_assert(!accepts<postgres_listener_actor, listen_atom>);
 static_assert(!accepts<health_actor, health_atom>);
+static_assert(accepts<cache_actor, get_atom, cache_get>);
+static_assert(accepts<cache_actor, get_atom, cache_get_many>);
+static_assert(!accepts<cache_actor, get_atom, std::string>);
+static_assert(!accepts<cache_actor, load_atom, std::string>);
 
 } // namespace
 

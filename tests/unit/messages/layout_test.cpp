@@ -107,6 +107,15 @@ pg_holder sample_holder() {
   return {pg_lease{5}, 77, "importer", 3s, true, false, "select 1"};
 }
 
+cache_stats sample_cache_stats() {
+  cache_stats result;
+  result.l1.hits = 7;
+  result.entries = 8;
+  result.overloaded = 9;
+  result.warming_accuracy = 0.5;
+  return result;
+}
+
 std::vector<pinned> table() {
   return {
       // -- shared by all services
@@ -210,6 +219,46 @@ std::vector<pinned> table() {
       pin(redis_reply::failure(errc::in_doubt, "ab"), "080709020000006162"),
       pin(std::vector<redis_reply>{redis_reply{}}, "0100"),
       pin(command_atom_v, ""),
+      pin(cache_source::loader, "04"),
+      pin(cache_reach::l3, "02"),
+      pin(cache_scope::tag, "01"),
+      pin(cache_value{true, blob{"ab"}, cache_source::l2, true}, "010261620201"),
+      pin(std::vector<cache_value>{cache_value{}}, "0100000000"),
+      pin(cache_get{"k", true, true}, "016b0101"),
+      pin(cache_get_many{{"k"}, true}, "01016b01"),
+      pin(cache_put{"k", blob{"ab"}, caf::timespan{1000}, {"t"}, cache_reach::l3, true},
+          "016b0261620100000000000003e80101740201"),
+      pin(cache_put_many{{{"k", {}, {}, {}, cache_reach::l1, false}}}, "01016b0000000000"),
+      pin(cache_erase{"k", cache_reach::l1}, "016b00"),
+      pin(cache_invalidate{cache_scope::tag, "t"}, "010174"),
+      pin(cache_level_stats{1, 2, 0.5, 3, {}},
+          "000000000000000100000000000000023fe00000000000000000000000000003000000000000"
+          "0000000000000000000000000000000000000000000000000000000000000000000000000000"
+          "00000000"),
+      pin(sample_cache_stats(),
+          "0000000000000007000000000000000000000000000000000000000000000000000000000000"
+          "0000000000000000000000000000000000000000000000000000000000000000000000000000"
+          "0000000000000000000000000000000000000000000000000000000000000000000000000000"
+          "0000000000000000000000000000000000000000000000000000000000000000000000000000"
+          "0000000000000000000000000000000000000000000000000000000000000000000000000000"
+          "0000000000000000000000000000000000000000000000000000000000000000000000000000"
+          "0000000000000000000000000000000000000000080000000000000000000000000000000000"
+          "0000000000000000000000000000000000000000000000000000000000000000000000000000"
+          "0000000000000000000000000000000000000000000000000000000000000000000000000000"
+          "0000000000000000000000000000000000000000000000000000000000000000000000000000"
+          "0000000000000000000000000000000000000000000000000000000000000000000000000000"
+          "00000000000009013fe0000000000000"),
+      pin(cache_tuning{2000, true}, "0100000000000007d001"),
+      pin(cache_sizes{2000, 5, 5, 50, caf::timespan{1000}},
+          "00000000000007d00000000500000005000000320100000000000003e8"),
+      pin(cache_loaded{true, blob{"ab"}, caf::timespan{1000}, {"t"}},
+          "010261620100000000000003e8010174"),
+      pin(get_atom_v, ""),
+      pin(put_atom_v, ""),
+      pin(erase_atom_v, ""),
+      pin(invalidate_atom_v, ""),
+      pin(tune_atom_v, ""),
+      pin(load_atom_v, ""),
   };
 }
 
