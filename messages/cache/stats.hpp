@@ -64,6 +64,10 @@ struct cache_stats {
   /// Requests that are being worked on.
   uint64_t waiting = 0;
   uint64_t overloaded = 0;
+  /// Requests that were answered at their deadline.
+  uint64_t late = 0;
+  /// Keys that had to be removed from a level, since a write had not reached it.
+  uint64_t repairs = 0;
   /// Of warmed entries, how many were used; nothing as long as there is no warming.
   std::optional<double> warming_accuracy;
 };
@@ -79,8 +83,8 @@ bool inspect(Inspector& f, cache_stats& x) {
       f.field("joins", x.joins), f.field("stale_served", x.stale_served),
       f.field("discarded", x.discarded), f.field("puts", x.puts), f.field("erasures", x.erasures),
       f.field("invalidations", x.invalidations), f.field("unsettled", x.unsettled),
-      f.field("waiting", x.waiting), f.field("overloaded", x.overloaded),
-      f.field("warming_accuracy", x.warming_accuracy));
+      f.field("waiting", x.waiting), f.field("overloaded", x.overloaded), f.field("late", x.late),
+      f.field("repairs", x.repairs), f.field("warming_accuracy", x.warming_accuracy));
 }
 
 /// What is to be changed.

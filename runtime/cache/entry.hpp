@@ -1,4 +1,5 @@
-// A cached value as it lies in memory: a header of 56 bytes, the key, the value.
+// A cached value as it lies in memory: a header of 56 bytes, the key, the value, and eight
+// bytes more if it has tags.
 //
 // Threads read entries without a lock while others take them out of the cache. Therefore
 // nothing that a reader looks at ever changes, but for `hits`, which is atomic. What
@@ -31,6 +32,8 @@ struct entry_meta {
   /// From then on it is gone.
   coarse_clock::time_point hard = coarse_clock::time_point::max();
   entry_kind kind = entry_kind::value;
+  /// A Bloom filter of the tags: two bits for each; 0 without tags.
+  uint64_t tags = 0;
 };
 
 /// Which queue an entry is in. A tombstone remembers the version with which a key was erased.
@@ -45,11 +48,11 @@ public:
   static constexpr uint8_t max_hits = 3;
 
   /// What an entry takes, a multiple of eight.
-  static constexpr size_t bytes_for(size_t key, size_t value) noexcept {
-    return (sizeof(entry) + key + value + 7) & ~size_t{7};
+  static constexpr size_t bytes_for(size_t key, size_t value, bool has_tags = false) noexcept {
+    return (sizeof(entry) + key + value + (has_tags ? sizeof(uint64_t) : 0) + 7) & ~size_t{7};
   }
 
-  /// `memory` has `bytes_for(key.size(), value.size())` bytes; neither is longer than its
+  /// `memory` has `bytes_for` that key, that value and those tags; neither is longer than its
   /// maximum.
   static entry* make(void* memory, uint32_t hash, std::string_view key, std::string_view value,
                      const entry_meta& meta) noexcept {
@@ -84,9 +87,16 @@ public:
 
   coarse_clock::time_point hard() const noexcept { return expand(hard_); }
 
-  entry_meta meta() const noexcept { return {version_, soft(), hard(), kind()}; }
+  entry_meta meta() const noexcept { return {version_, soft(), hard(), kind(), tags()}; }
 
-  size_t bytes() const noexcept { return bytes_for(key_size_, value_size_); }
+  uint64_t tags() const noexcept {
+    uint64_t result = 0;
+    if (has_tags_)
+      std::memcpy(&result, payload() + key_size_ + value_size_, sizeof(result));
+    return result;
+  }
+
+  size_t bytes() const noexcept { return bytes_for(key_size_, value_size_, has_tags_); }
 
   /// Counts a hit. Those that come at the same moment may count as one.
   void touch() const noexcept {
@@ -112,12 +122,15 @@ private:
       : version_(meta.vers), hard_(compress(meta.hard) & never), key_size_(key.size() & UINT16_MAX),
         soft_low_(static_cast<uint32_t>(compress(meta.soft))),
         soft_high_(static_cast<uint16_t>(compress(meta.soft) >> 32)), hash_(hash),
-        value_size_(value.size() & max_value_bytes), kind_(static_cast<uint32_t>(meta.kind) & 3U) {
+        value_size_(value.size() & max_value_bytes), kind_(static_cast<uint32_t>(meta.kind) & 1U),
+        has_tags_(meta.tags != 0) {
     auto* to = reinterpret_cast<char*>(this + 1);
     if (!key.empty())
       std::memcpy(to, key.data(), key.size());
     if (!value.empty())
       std::memcpy(to + key.size(), value.data(), value.size());
+    if (has_tags_)
+      std::memcpy(to + key.size() + value.size(), &meta.tags, sizeof(meta.tags));
   }
 
   const char* payload() const noexcept { return reinterpret_cast<const char*>(this + 1); }
@@ -151,7 +164,8 @@ public:
 private:
   uint32_t hash_;
   uint32_t value_size_ : 30;
-  uint32_t kind_ : 2;
+  uint32_t kind_ : 1;
+  uint32_t has_tags_ : 1;
 };
 
 static_assert(sizeof(entry) == 56, "docs and budgets count on 56 bytes");

@@ -134,6 +134,13 @@ size_t l1_store::erase_prefix(std::string_view prefix) {
   return result;
 }
 
+size_t l1_store::erase_tagged(uint64_t tags) {
+  size_t result = 0;
+  for (auto& x : shards_)
+    result += x->erase_tagged(tags);
+  return result;
+}
+
 // -- upkeep ------------------------------------------------------------------------
 
 l1_limits l1_store::share(const l1_limits& all, size_t index) const noexcept {

@@ -44,9 +44,9 @@ class l1_shard;
 /// All functions may be called from any thread. Readers never wait, but for a thread that
 /// is one of more than `reader_slots::max_threads`, and for one that did not find a key
 /// while writers moved entries eight times: these take the lock of a shard. Writers hold
-/// that lock for microseconds; but `erase_prefix` for as long as it takes to look at all
-/// keys of a shard, and a `put` that finds a shard's table too small or far too large, which
-/// happens when the number of entries has changed by half, for as long as it takes to make
+/// that lock for microseconds; but `erase_prefix` and `erase_tagged` for as long as it takes to
+/// look at all keys of a shard, and a `put` that finds a shard's table too small or far too large,
+/// which happens when the number of entries has changed by half, for as long as it takes to make
 /// another (some 10 ms for a million entries in one shard).
 class l1_store {
 public:
@@ -94,6 +94,9 @@ public:
   /// All keys that begin with `prefix`, or all keys; leaves no tombstones. Returns how
   /// many. A key that is put meanwhile may stay.
   size_t erase_prefix(std::string_view prefix);
+
+  /// All entries whose tags have all bits of `tags`, which is not 0; else as `erase_prefix`.
+  size_t erase_tagged(uint64_t tags);
 
   // -- upkeep --------------------------------------------------------------------------
 

@@ -17,12 +17,13 @@ T* must(caf::expected<T*> instrument) {
   return *instrument;
 }
 
-/// Brings a counter up to totals that its component counts by itself, from zero on.
-/// A restarted component takes a new one, and the counter goes on where it was.
+/// Brings a counter up to totals that its component counts by itself, from zero on, or from
+/// `reached` on. A restarted component takes a new one, and the counter goes on where it was.
 class counter_feed {
 public:
   counter_feed() = default;
-  explicit counter_feed(counter* target) : target_(target) {}
+  explicit counter_feed(counter* target, uint64_t reached = 0)
+      : target_(target), reached_(reached) {}
 
   void reach(uint64_t total) noexcept {
     target_->add(total - reached_);

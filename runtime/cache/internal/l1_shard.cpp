@@ -117,7 +117,7 @@ bool l1_shard::is_older(uint64_t hash, std::string_view key, const version& vers
 
 l1_outcome l1_shard::store(uint64_t hash, std::string_view key, std::string_view value,
                            const entry_meta& meta, time_point now) {
-  auto bytes = entry::bytes_for(key.size(), value.size());
+  auto bytes = entry::bytes_for(key.size(), value.size(), meta.tags != 0);
   if (key.size() > entry::max_key_bytes || value.size() > entry::max_value_bytes ||
       bytes > limits_.bytes / 4)
     return l1_outcome::too_large;
@@ -181,16 +181,25 @@ void l1_shard::move(entry& from, entry& to) noexcept {
     policy_->replace(from, to);
 }
 
-size_t l1_shard::erase_prefix(std::string_view prefix) {
+template <class Predicate>
+size_t l1_shard::erase_if(Predicate is_meant) {
   std::lock_guard guard{mutex_};
   std::vector<entry*> found;
   for (size_t i = 0; i < index_.slot_count(); ++i)
-    if (auto* e = index_.at(i); e != nullptr && !is_tombstone(*e) && e->key().starts_with(prefix))
+    if (auto* e = index_.at(i); e != nullptr && !is_tombstone(*e) && is_meant(*e))
       found.push_back(e);
   for (auto* e : found)
     take_out(*e);
   counts_.erased += found.size();
   return found.size();
+}
+
+size_t l1_shard::erase_prefix(std::string_view prefix) {
+  return erase_if([&](const entry& e) { return e.key().starts_with(prefix); });
+}
+
+size_t l1_shard::erase_tagged(uint64_t tags) {
+  return erase_if([&](const entry& e) { return (e.tags() & tags) == tags; });
 }
 
 // -- room --------------------------------------------------------------------------

@@ -43,6 +43,7 @@ public:
   bool erase(uint64_t hash, std::string_view key);
   l1_outcome erase(uint64_t hash, std::string_view key, const version& vers, time_point now);
   size_t erase_prefix(std::string_view prefix);
+  size_t erase_tagged(uint64_t tags);
   /// To be called before `resize`. Throws `std::bad_alloc`; nothing has changed then.
   void reserve(const l1_limits& share);
   void resize(const l1_limits& share) noexcept;
@@ -51,6 +52,9 @@ public:
   void add_to(l1_stats& sum);
 
 private:
+  template <class Predicate>
+  size_t erase_if(Predicate is_meant);
+
   /// What is left to the entries when the tables have theirs.
   size_t arena_limit() const noexcept;
   l1_limits at_least(const l1_limits& share) const noexcept;

@@ -26,6 +26,18 @@ TEST_CASE("an entry gives back what it was made of") {
   CHECK(e->bytes() == 56 + 6 + 1000 + 2);
 }
 
+TEST_CASE("tags take eight bytes more, and only where there are some") {
+  entry_meta meta;
+  meta.tags = 0x8000000000000001;
+  made_entry e{1, "k", "value", meta};
+  CHECK(e->tags() == 0x8000000000000001);
+  CHECK(e->value() == "value");
+  CHECK(e->meta().tags == meta.tags);
+  CHECK(e->bytes() == 56 + 1 + 5 + 8 + 2);
+  CHECK(made_entry { 1, "k", "value" } -> tags() == 0);
+  CHECK(made_entry { 1, "k", "value" } -> bytes() == 56 + 1 + 5 + 2);
+}
+
 TEST_CASE("keys and values may be empty and of any bytes") {
   using namespace std::string_view_literals;
   made_entry nothing{1, "", ""};

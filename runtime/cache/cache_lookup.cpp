@@ -1,0 +1,233 @@
+// From level to level.
+#include "dbs/messages/error_detail.hpp"
+#include "dbs/runtime/cache/cache_core.hpp"
+#include "dbs/runtime/cache/key_rules.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace dbs::cache {
+
+namespace {
+
+cache_value value_of(const stored_value& what, cache_source from, bool stale) {
+  return {what.kind == stored_kind::value, what.value, from, stale};
+}
+
+bool has_tag(const stored_value& what, const std::string& tag) {
+  return std::find(what.tags.begin(), what.tags.end(), tag) != what.tags.end();
+}
+
+} // namespace
+
+// -- asking the levels -----------------------------------------------------------------
+
+void cache_core::ask_l2(flights which) {
+  if (auto* level = l2_->get())
+    return ask(*level, op_kind::one_l2, op_kind::many_l2, which,
+               timers_.now() + settings_.l2_timeout);
+  for (auto* f : which)
+    f->level_failed = true;
+  ask_l3(which);
+}
+
+void cache_core::ask_l3(flights which) {
+  auto* level = l3_->get();
+  std::vector<cache_flight*> asked;
+  for (auto* f : which) {
+    if (f->uses_l3 && level != nullptr) {
+      asked.push_back(f);
+    } else {
+      f->level_failed = f->level_failed || f->uses_l3;
+      not_found(*f);
+    }
+  }
+  if (!asked.empty())
+    ask(*level, op_kind::one_l3, op_kind::many_l3, asked, timers_.now() + settings_.l3_timeout);
+}
+
+void cache_core::ask(cache_level& level, op_kind one, op_kind many, flights which, time_point by) {
+  if (which.size() == 1)
+    return level.read(which[0]->key, by, *this, token_of(one, which[0]->slot));
+  auto index = reads_.take();
+  reads_[index].assign(which.begin(), which.end());
+  std::vector<std::string> keys;
+  keys.reserve(which.size());
+  for (auto* f : which)
+    keys.push_back(f->key);
+  level.read(keys, by, *this, token_of(many, index));
+}
+
+void cache_core::on_value(level_token token, caf::expected<std::optional<stored_value>> found) {
+  owner_.enter([&] { heard_one(token, std::move(found)); });
+}
+
+void cache_core::heard_one(level_token token, caf::expected<std::optional<stored_value>> found) {
+  auto* f = &flights_[token & index_mask];
+  auto of_l2 = kind_of(token) == op_kind::one_l2;
+  if (heard(*f, of_l2, std::move(found)))
+    return;
+  if (of_l2)
+    ask_l3({&f, 1});
+  else
+    not_found(*f);
+}
+
+void cache_core::on_values(level_token token,
+                           caf::expected<std::vector<std::optional<stored_value>>> found) {
+  owner_.enter([&] { heard_many(token, std::move(found)); });
+}
+
+void cache_core::heard_many(level_token token,
+                            caf::expected<std::vector<std::optional<stored_value>>> found) {
+  auto index = token & index_mask;
+  auto which = std::move(reads_[index]);
+  reads_.give_back(index);
+  auto of_l2 = kind_of(token) == op_kind::many_l2;
+  std::vector<cache_flight*> rest;
+  for (size_t i = 0; i < which.size(); ++i) {
+    auto& f = *which[i];
+    auto part = found ? caf::expected<std::optional<stored_value>>{std::move((*found)[i])}
+                      : caf::expected<std::optional<stored_value>>{found.error()};
+    if (!heard(f, of_l2, std::move(part)))
+      rest.push_back(&f);
+  }
+  if (of_l2)
+    return ask_l3(rest);
+  for (auto* f : rest)
+    not_found(*f);
+}
+
+// -- what they say -----------------------------------------------------------------------
+
+bool cache_core::heard(cache_flight& f, bool of_l2,
+                       caf::expected<std::optional<stored_value>> found) {
+  if (!found) {
+    f.level_failed = true;
+    return false;
+  }
+  auto& seen = of_l2 ? f.seen_l2 : f.seen_l3;
+  if (!*found) {
+    seen = version{};
+    return false;
+  }
+  seen = (*found)->vers;
+  memory_->versions.observe(*seen);
+  return accept(f, std::move(**found), of_l2 ? cache_source::l2 : cache_source::l3);
+}
+
+bool cache_core::accept(cache_flight& f, stored_value&& found, cache_source from) {
+  auto now = memory_->wall();
+  if (found.kind == stored_kind::tombstone || now >= found.hard || is_outdated(f.key, found))
+    return false;
+  if (now < found.soft) {
+    if (!f.detached) {
+      if (!keep_in_l1(f.key, found))
+        return false;
+      if (from == cache_source::l3)
+        fill(f, found, false);
+    }
+    answer_waiters(f, value_of(found, from, false), true);
+    finish(f);
+    return true;
+  }
+  if (!f.stale || f.stale->vers < found.vers) {
+    f.stale = std::move(found);
+    f.stale_from = from;
+  }
+  if (!f.wants_load)
+    return false;
+  f.renews = is_within(*f.stale, f.options->stale_while_revalidate);
+  answer_waiters(f, best_of(f), f.renews);
+  load(f);
+  return true;
+}
+
+bool cache_core::is_outdated(std::string_view key, const stored_value& found) const {
+  if (auto* newest = memory_->unsettled.newest(key); newest != nullptr && found.vers < *newest)
+    return true;
+  return std::any_of(memory_->erasures.begin(), memory_->erasures.end(), [&](auto& x) {
+    return found.vers < x.vers &&
+           (x.what.scope == cache_scope::prefix ? key.starts_with(x.what.text)
+                                                : has_tag(found, x.what.text));
+  });
+}
+
+bool cache_core::is_within(const stored_value& what, caf::timespan window) const {
+  auto now = memory_->wall();
+  return now < what.hard && now - what.soft < window;
+}
+
+// -- what nobody knows ---------------------------------------------------------------------
+
+void cache_core::not_found(cache_flight& f) {
+  // What is here already may be better than nothing where a level could not be asked.
+  if (f.level_failed && !f.stale && !f.detached) {
+    f.stale = left_in_l1(f);
+    f.stale_from = cache_source::l1;
+  }
+  answer_waiters(f, best_of(f), false);
+  if (f.wants_load)
+    load(f);
+  else
+    finish(f);
+}
+
+std::optional<stored_value> cache_core::left_in_l1(const cache_flight& f) {
+  std::optional<stored_value> result;
+  memory_->l1.read(f.key, [&](const l1_view& view) {
+    result.emplace();
+    result->vers = view.meta.vers;
+    result->kind = view.meta.kind == entry_kind::value ? stored_kind::value : stored_kind::negative;
+    // When it was to be renewed is not known, and it is not gone: that is what counts.
+    result->soft = memory_->wall();
+    result->value = blob{view.value};
+  });
+  return result;
+}
+
+cache_value cache_core::best_of(const cache_flight& f) {
+  return f.stale ? value_of(*f.stale, f.stale_from, true) : cache_value{};
+}
+
+void cache_core::answer_waiters(cache_flight& f, const cache_value& what, bool all) {
+  auto rest = all ? f.waiters.begin()
+                  : std::stable_partition(f.waiters.begin(), f.waiters.end(),
+                                          [](const waiter& x) { return x.wants_load; });
+  for (auto i = rest; i != f.waiters.end(); ++i)
+    answer(*i, what);
+  f.waiters.erase(rest, f.waiters.end());
+}
+
+void cache_core::finish(cache_flight& f) {
+  if (!f.detached)
+    current_.erase(f.key);
+  auto slot = f.slot;
+  f.waiters.clear();
+  f.options.reset();
+  f.detached = f.wants_load = f.renews = f.loading = f.uses_l3 = f.level_failed = false;
+  f.seen_l2.reset();
+  f.seen_l3.reset();
+  f.stale.reset();
+  flights_.give_back(slot);
+  end_drain_if_idle();
+}
+
+void cache_core::detach(std::string_view key) {
+  if (auto i = current_.find(key); i != current_.end()) {
+    i->second->detached = true;
+    current_.erase(i);
+  }
+}
+
+void cache_core::detach_all(const cache_invalidate& what) {
+  std::erase_if(current_, [&](auto& x) {
+    // Which tags a value has is not known before it is there.
+    auto meant = what.scope == cache_scope::tag || x.first.starts_with(what.text);
+    if (meant)
+      x.second->detached = true;
+    return meant;
+  });
+}
+
+} // namespace dbs::cache

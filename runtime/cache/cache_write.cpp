@@ -1,0 +1,386 @@
+// Writes, on their way to all levels.
+#include "dbs/messages/error_detail.hpp"
+#include "dbs/runtime/cache/cache_core.hpp"
+#include "dbs/runtime/cache/key_rules.hpp"
+#include "dbs/runtime/cache/limits.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace dbs::cache {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+/// For what nobody waits for, and at most.
+constexpr caf::timespan write_timeout = 5s;
+
+/// Many keys may begin with a prefix.
+constexpr caf::timespan erasure_timeout = 1min;
+
+constexpr caf::timespan repair_interval = 1s;
+constexpr size_t repairs_at_a_time = 256;
+
+/// Times as often as others may write the key meanwhile, whose clocks are ahead.
+constexpr uint8_t max_renewals = 3;
+
+constexpr size_t max_erasures = 256;
+
+} // namespace
+
+// -- requests --------------------------------------------------------------------------
+
+void cache_core::put(cache_put what, time_point deadline, request_token token) {
+  auto refused = check_put(what, settings_);
+  if (!refused)
+    refused = admit(1, deadline);
+  if (refused)
+    return owner_.on_done(token, std::move(refused));
+  start_put(std::move(what), deadline, token, false);
+}
+
+void cache_core::put(cache_put_many what, time_point deadline, request_token token) {
+  caf::error refused;
+  if (what.entries.size() > cache_put_many::max_entries)
+    refused = fail(errc::invalid_argument,
+                   "at most " + std::to_string(cache_put_many::max_entries) + " entries at a time");
+  for (auto& x : what.entries)
+    if (!refused)
+      refused = check_put(x, settings_);
+  if (!refused)
+    refused = admit(what.entries.size(), deadline);
+  if (refused)
+    return owner_.on_done(token, std::move(refused));
+  if (what.entries.empty())
+    return owner_.on_done(token, caf::unit);
+  auto where = open_group(token, what.entries.size(), true);
+  for (auto& x : what.entries)
+    start_put(std::move(x), deadline, where, true);
+}
+
+void cache_core::start_put(cache_put&& what, time_point deadline, request_token token,
+                           bool in_group) {
+  ++memory_->counts.puts;
+  auto now = memory_->wall();
+  auto options = memory_->names.find(what.key);
+  write_op op;
+  op.what = write_op::kind::put;
+  op.key = std::move(what.key);
+  op.content.kind = what.negative ? stored_kind::negative : stored_kind::value;
+  op.content.soft = op.content.hard = after(now, what.ttl.value_or(settings_.l2_ttl));
+  op.content.tags = std::move(what.tags);
+  op.content.value = std::move(what.value);
+  op.token = token;
+  op.in_group = in_group;
+  op.deadline = deadline;
+  auto levels = l3_has(options.get()) ? both_levels : level_2;
+  op.needed = needed_for(what.reach, levels);
+  start_write(std::move(op), levels);
+}
+
+void cache_core::erase(const cache_erase& what, time_point deadline, request_token token) {
+  auto refused = check_key(what.key);
+  if (!refused)
+    refused = admit(1, deadline);
+  if (refused)
+    return owner_.on_erased(token, std::move(refused));
+  ++memory_->counts.erasures;
+  write_op op;
+  op.what = write_op::kind::erase;
+  op.key = what.key;
+  op.content.kind = stored_kind::tombstone;
+  op.token = token;
+  op.deadline = deadline;
+  auto levels = l3_has(memory_->names.find(what.key).get()) ? both_levels : level_2;
+  op.needed = needed_for(what.reach, levels);
+  start_write(std::move(op), levels);
+}
+
+level_set cache_core::needed_for(cache_reach reach, level_set levels) noexcept {
+  switch (reach) {
+  case cache_reach::l1:
+    return no_level;
+  case cache_reach::l2:
+    return level_2;
+  default:
+    return levels;
+  }
+}
+
+wall_time cache_core::after(wall_time now, caf::timespan ttl) {
+  auto shorter = std::uniform_real_distribution<double>{0, settings_.ttl_jitter}(random_);
+  auto ms = std::chrono::duration<double, std::milli>{ttl}.count() * (1 - shorter);
+  return now + std::chrono::milliseconds{std::max<int64_t>(static_cast<int64_t>(ms), 1)};
+}
+
+// -- on the way --------------------------------------------------------------------------
+
+void cache_core::start_write(write_op&& op, level_set levels) {
+  auto index = writes_.take();
+  auto& x = writes_[index] = std::move(op);
+  if (!memory_->unsettled.has_room_for(x.key)) {
+    ++memory_->counts.overloaded;
+    x.failure = fail(errc::overloaded, "too many keys wait for a level that is away",
+                     {{"keys", static_cast<int64_t>(memory_->unsettled.size())}});
+    answer_write(x);
+    writes_.give_back(index);
+    return end_drain_if_idle();
+  }
+  x.content.vers = memory_->versions.next();
+  detach(x.key);
+  if (x.what == write_op::kind::put) {
+    keep_in_l1(x.key, x.content);
+  } else {
+    x.had_value = memory_->l1.erase(x.key);
+    memory_->l1.erase(x.key, x.content.vers);
+  }
+  memory_->unsettled.begin(x.key, x.content.vers, levels);
+  x.open = x.levels = levels;
+  if (x.needed == no_level)
+    answer_write(x);
+  send(index, level_2);
+  if ((levels & level_3) != no_level)
+    send(index, level_3);
+}
+
+void cache_core::fill(const cache_flight& f, const stored_value& what, bool in_l3) {
+  write_op op;
+  op.what = write_op::kind::fill;
+  if (f.seen_l2)
+    op.open = level_2;
+  if (in_l3 && f.seen_l3)
+    op.open = op.open | level_3;
+  if (op.open == no_level)
+    return;
+  op.key = f.key;
+  op.content = what;
+  op.seen_l2 = f.seen_l2.value_or(version{});
+  op.seen_l3 = f.seen_l3.value_or(version{});
+  op.answered = true;
+  auto levels = op.open;
+  auto index = writes_.take();
+  writes_[index] = std::move(op);
+  for (auto level : {level_2, level_3})
+    if ((levels & level) != no_level)
+      send(index, level);
+}
+
+void cache_core::send(size_t index, level_set level) {
+  auto& op = writes_[index];
+  auto is_l2 = level == level_2;
+  auto* there = is_l2 ? l2_->get() : l3_->get();
+  if (there == nullptr)
+    return wrote(index, level,
+                 fail(errc::connection_lost, is_l2 ? "the second level of the cache is not there"
+                                                   : "the third level of the cache is not there"));
+  auto by = timers_.now() + write_timeout;
+  if ((op.needed & level) != no_level && !op.answered)
+    by = std::min(by, op.deadline);
+  auto token = token_of(is_l2 ? op_kind::write_l2 : op_kind::write_l3, index);
+  if (op.what == write_op::kind::fill)
+    there->fill(op.key, op.content, is_l2 ? op.seen_l2 : op.seen_l3, by, *this, token);
+  else
+    there->write(op.key, op.content, by, *this, token);
+}
+
+void cache_core::on_written(level_token token, caf::expected<level_write> what) {
+  owner_.enter([&] {
+    wrote(token & index_mask, kind_of(token) == op_kind::write_l2 ? level_2 : level_3,
+          std::move(what));
+  });
+}
+
+void cache_core::wrote(size_t index, level_set level, caf::expected<level_write> what) {
+  auto& op = writes_[index];
+  auto is_fill = op.what == write_op::kind::fill;
+  if (what)
+    memory_->versions.observe(what->vers);
+  if (what && !what->done && !is_fill && renew(index, level, what->vers))
+    return;
+  op.open = without(op.open, level);
+  if (is_fill) {
+    // Somebody else has written meanwhile.
+    if (what && !what->done && op.content.vers < what->vers)
+      memory_->l1.erase(op.key, what->vers);
+  } else if (what) {
+    op.had_value = op.had_value || what->had_value;
+    memory_->unsettled.settle(op.key, op.content.vers, level);
+  } else {
+    if ((op.needed & level) != no_level)
+      op.failure = std::move(what.error());
+    memory_->unsettled.fail(op.key, op.content.vers, level);
+    schedule_repairs();
+  }
+  if (!op.answered && (op.needed & op.open) == no_level)
+    answer_write(op);
+  if (op.open != no_level)
+    return;
+  writes_.give_back(index);
+  end_drain_if_idle();
+}
+
+/// A write that came later than what is there, but was given an older version, since another
+/// clock is ahead.
+bool cache_core::renew(size_t index, level_set level, const version& there) {
+  auto& op = writes_[index];
+  if (there == op.content.vers || op.renewals == max_renewals ||
+      !memory_->unsettled.is_latest(op.key, op.content.vers))
+    return false;
+  ++op.renewals;
+  auto newer = memory_->versions.next();
+  memory_->unsettled.renew(op.key, op.content.vers, newer);
+  op.content.vers = newer;
+  if (op.what == write_op::kind::put)
+    keep_in_l1(op.key, op.content);
+  else
+    memory_->l1.erase(op.key, newer);
+  send(index, level);
+  return true;
+}
+
+void cache_core::answer_write(write_op& op) {
+  op.answered = true;
+  if (op.what == write_op::kind::repair)
+    return;
+  --waiting_;
+  // Whoever asks from here on must not get what was read before.
+  detach(op.key);
+  if (op.failure)
+    spoil(op);
+  auto failure = std::exchange(op.failure, {});
+  if (op.what == write_op::kind::erase)
+    owner_.on_erased(op.token, failure ? caf::expected<bool>{std::move(failure)}
+                                       : caf::expected<bool>{op.had_value});
+  else if (op.in_group)
+    close_group_part(op.token, failure);
+  else
+    owner_.on_done(op.token, failure ? caf::expected<void>{std::move(failure)}
+                                     : caf::expected<void>{caf::unit});
+}
+
+/// A write that was not done where it had to be leaves nothing anywhere.
+void cache_core::spoil(const write_op& op) {
+  if (!memory_->unsettled.is_latest(op.key, op.content.vers))
+    return;
+  auto newer = memory_->versions.next();
+  memory_->l1.erase(op.key, newer);
+  memory_->unsettled.spoil(op.key, newer, op.levels);
+  schedule_repairs();
+}
+
+bool cache_core::keep_in_l1(std::string_view key, const stored_value& what) {
+  auto now = memory_->wall();
+  auto here = memory_->coarse.now();
+  auto in_l1 = [&](wall_time t) {
+    return t == wall_time::max() ? coarse_clock::time_point::max() : here + (t - now);
+  };
+  entry_meta meta;
+  meta.vers = what.vers;
+  meta.hard = in_l1(what.hard);
+  // Asks the next level from time to time, which others write, too.
+  meta.soft = std::min(in_l1(what.soft), in_l1(after(now, settings_.l1_ttl)));
+  meta.kind = what.kind == stored_kind::value ? entry_kind::value : entry_kind::negative;
+  meta.tags = tag_bits(what.tags);
+  return memory_->l1.put(key, what.value.view(), meta) != l1_outcome::older;
+}
+
+// -- what did not arrive -------------------------------------------------------------------
+
+void cache_core::schedule_repairs() {
+  if (repair_timer_ || drains_ || memory_->unsettled.size() == 0)
+    return;
+  repair_timer_ = timers_.schedule_after(repair_interval, [this] {
+    repair_timer_ = {};
+    repair();
+  });
+}
+
+void cache_core::repair() {
+  for (auto& x : memory_->unsettled.failed(repairs_at_a_time)) {
+    write_op op;
+    op.what = write_op::kind::repair;
+    op.key = x.key;
+    op.content.kind = stored_kind::tombstone;
+    op.content.vers = memory_->versions.next();
+    op.answered = true;
+    op.open = x.levels;
+    ++memory_->counts.repairs;
+    memory_->unsettled.begin(x.key, op.content.vers, x.levels);
+    auto index = writes_.take();
+    writes_[index] = std::move(op);
+    for (auto level : {level_2, level_3})
+      if ((x.levels & level) != no_level)
+        send(index, level);
+  }
+  schedule_repairs();
+}
+
+// -- many keys at a time -------------------------------------------------------------------
+
+void cache_core::invalidate(const cache_invalidate& what, time_point deadline,
+                            request_token token) {
+  auto is_prefix = what.scope == cache_scope::prefix;
+  auto refused = check_name(is_prefix ? "prefix" : "tag", what.text,
+                            is_prefix ? max_key_bytes : stored_value::max_tag_bytes);
+  auto now = memory_->wall();
+  std::erase_if(memory_->erasures, [now](auto& x) { return x.until <= now; });
+  if (!refused && memory_->erasures.size() >= max_erasures) {
+    ++memory_->counts.overloaded;
+    refused = fail(errc::overloaded, "too many invalidations of prefixes and tags at a time",
+                   {{"invalidations", static_cast<int64_t>(max_erasures)}});
+  }
+  if (!refused)
+    refused = admit(1, deadline);
+  if (refused)
+    return owner_.on_done(token, std::move(refused));
+  ++memory_->counts.invalidations;
+  auto vers = memory_->versions.next();
+  memory_->erasures.push_back({what, vers, now + erasure_ttl(settings_)});
+  erase_here(what);
+  auto index = erasures_.take();
+  auto l3_is_used = settings_.l3_enabled;
+  erasures_[index] = {what, vers, token, l3_is_used ? size_t{2} : size_t{1}, {}};
+  auto by = std::min(deadline, timers_.now() + erasure_timeout);
+  auto tell = [&](cache_level* level, const char* missing) {
+    if (level == nullptr)
+      end_erasure_part(index, fail(errc::connection_lost, missing));
+    else if (is_prefix)
+      level->erase_prefix(what.text, vers, by, *this, token_of(op_kind::erasure, index));
+    else
+      level->erase_tag(what.text, vers, by, *this, token_of(op_kind::erasure, index));
+  };
+  tell(l2_->get(), "the second level of the cache is not there");
+  if (l3_is_used)
+    tell(l3_->get(), "the third level of the cache is not there");
+}
+
+void cache_core::erase_here(const cache_invalidate& what) {
+  detach_all(what);
+  if (what.scope == cache_scope::prefix)
+    memory_->l1.erase_prefix(what.text);
+  else
+    memory_->l1.erase_tagged(tag_bits(what.text));
+}
+
+void cache_core::on_erased(level_token token, caf::expected<void> what) {
+  owner_.enter([&] { end_erasure_part(token & index_mask, std::move(what)); });
+}
+
+void cache_core::end_erasure_part(size_t index, caf::expected<void> what) {
+  auto& op = erasures_[index];
+  if (!what && !op.failure)
+    op.failure = std::move(what.error());
+  if (--op.open > 0)
+    return;
+  // What was read from a level before that had heard of it.
+  erase_here(op.what);
+  --waiting_;
+  if (op.token != no_token)
+    owner_.on_done(op.token, op.failure ? caf::expected<void>{std::move(op.failure)}
+                                        : caf::expected<void>{caf::unit});
+  erasures_.give_back(index);
+  end_drain_if_idle();
+}
+
+} // namespace dbs::cache

@@ -1,0 +1,54 @@
+// Versions for what is written: later than all that this process has seen, and near the wall
+// clock, so that what another process writes later is newer, too.
+//
+// A hybrid logical clock (Kulkarni, Demirbas, Madappa, Avva, Leone: Logical Physical Clocks,
+// 2014) in one number of microseconds: it follows the wall clock, and is pushed by what it
+// meets.
+#pragma once
+
+#include "dbs/runtime/cache/stored_value.hpp"
+#include "dbs/runtime/cache/version.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+namespace dbs::cache {
+
+using wall_clock = std::function<wall_time()>;
+
+/// The wall clock of this host.
+inline wall_time system_wall_time() {
+  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+/// Not thread-safe.
+class hybrid_clock {
+public:
+  explicit hybrid_clock(wall_clock wall) : wall_(std::move(wall)) {}
+
+  /// Newer than all before it and all that were observed.
+  version next() {
+    auto now = static_cast<uint64_t>(wall_().time_since_epoch().count()) * 1000;
+    last_ = std::max(now, last_ + 1);
+    return {epoch, last_};
+  }
+
+  /// To be told every version that comes from elsewhere. What no clock says for centuries to
+  /// come is a mistake, and does not count.
+  void observe(const version& vers) noexcept {
+    if (vers.epoch == epoch && vers.sequence <= max_sequence)
+      last_ = std::max(last_, vers.sequence);
+  }
+
+private:
+  /// That of the key's owner; as long as keys have none it is the same everywhere.
+  static constexpr uint64_t epoch = 1;
+
+  static constexpr uint64_t max_sequence = uint64_t{1} << 53;
+
+  wall_clock wall_;
+  uint64_t last_ = 0;
+};
+
+} // namespace dbs::cache
