@@ -34,6 +34,7 @@ find_package(tomlplusplus REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(libpq REQUIRED IMPORTED_TARGET libpq>=15)
+pkg_check_modules(liblz4 REQUIRED IMPORTED_TARGET liblz4)
 
 find_package(hiredis REQUIRED)
 

@@ -3,9 +3,9 @@
 
 #include "dbs/actors/client/call_options.hpp"
 #include "dbs/actors/client/pending_request.hpp"
-#include "dbs/actors/client/redis_script.hpp"
 #include "dbs/messages/redis/redis.hpp"
 #include "dbs/runtime/caf/mail.hpp"
+#include "dbs/runtime/redis/script.hpp"
 
 #include <initializer_list>
 #include <string_view>

@@ -26,11 +26,13 @@ void give(reply<T> answer, caf::expected<T> what) {
 redis_state::redis_state(loop_actor<actor_type>* self, redis_options options)
     : self_(self), settings_(std::move(options.settings)),
       metrics_(std::make_unique<internal::redis_metrics>(std::move(options.metrics))),
-      log_(std::move(options.log)), environment_(self),
+      log_(std::move(options.log)), link_(std::move(options.link)), environment_(self),
       core_(settings_, options.limits, redis::make_socket_transports(environment_, settings_),
             self->timers(), *this, std::random_device{}()) {}
 
 redis_state::~redis_state() {
+  if (link_ && link_->get() == &core_)
+    link_->down();
   self_->io().forget(*this);
 }
 
@@ -38,6 +40,8 @@ redis_state::actor_type::behavior_type redis_state::make_behavior() {
   // The client counts them.
   self_->answer_late_requests();
   self_->gather_requests();
+  if (link_)
+    link_->up(core_);
   return {
       // -- redis_actor
       [this](command_atom, const call_context& context, redis_command& what) {

@@ -9,6 +9,7 @@
 #include "dbs/runtime/caf/loop_actor.hpp"
 #include "dbs/runtime/caf/reply_slab.hpp"
 #include "dbs/runtime/caf/startup.hpp"
+#include "dbs/runtime/io/loop_link.hpp"
 #include "dbs/runtime/observe/log.hpp"
 #include "dbs/runtime/observe/metrics.hpp"
 #include "dbs/runtime/redis/redis_core.hpp"
@@ -29,10 +30,12 @@ struct redis_options {
   std::shared_ptr<observe::registry> metrics;
   std::shared_ptr<observe::logger> log;
   redis::client_limits limits;
+  /// Where others on the loop find the client; may be null.
+  std::shared_ptr<loop_link<redis::redis_core>> link = nullptr;
 };
 
 /// Owns the client's logic and, through it, all connections. When it dies, the connections
-/// close and open requests are answered `restarted`.
+/// close and open requests are answered `restarted`, those of other users of the client too.
 class redis_state : private redis::redis_core_owner,
                     private redis::reply_sink,
                     private deferred_work {
@@ -76,6 +79,7 @@ private:
   const redis_settings settings_;
   std::unique_ptr<internal::redis_metrics> metrics_;
   std::shared_ptr<observe::logger> log_;
+  std::shared_ptr<loop_link<redis::redis_core>> link_;
   actor_environment<loop_actor<actor_type>> environment_;
 
   internal::reply_slab<redis_reply> replies_;

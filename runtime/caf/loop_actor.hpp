@@ -96,7 +96,7 @@ public:
   }
 
   caf::resumable::resume_result resume(caf::execution_unit* host, size_t messages) override {
-    now_.reset();
+    go mine{*this};
     if (!loop_->stopped())
       return Base::resume(host, messages);
     close_mailbox();
@@ -127,11 +127,15 @@ public:
   timer_queue& timers() noexcept { return timers_; }
 
   /// Read once for what happens in one go: to read a clock costs as much as some of what
-  /// it measures.
+  /// it measures. It is read anew each time for others on the loop, who use what this actor
+  /// owns in a go of their own.
   caf::actor_clock::time_point now() {
-    if (!now_)
-      now_ = this->clock().now();
-    return *now_;
+    if (now_)
+      return *now_;
+    auto result = this->clock().now();
+    if (going_)
+      now_ = result;
+    return result;
   }
 
   /// Runs `fn` as if a message had arrived: for the completions of sockets and
@@ -140,7 +144,7 @@ public:
   /// strong reference to the actor and have the loop's turn.
   template <class F>
   void enter(F&& fn) {
-    now_.reset();
+    go mine{*this};
     if (!this->activate(loop_))
       return;
     // The message before is over: nobody must answer it from here.
@@ -154,6 +158,26 @@ public:
   }
 
 private:
+  /// While this actor runs.
+  class go {
+  public:
+    explicit go(loop_bound& self) noexcept : self_(self), outer_(std::exchange(self.going_, true)) {
+      self_.now_.reset();
+    }
+
+    ~go() {
+      self_.now_.reset();
+      self_.going_ = outer_;
+    }
+
+    go(const go&) = delete;
+    go& operator=(const go&) = delete;
+
+  private:
+    loop_bound& self_;
+    bool outer_;
+  };
+
   /// Answers every request that CAF drains from the mailbox, whatever the nesting
   /// of the queue it comes from.
   struct bouncer {
@@ -204,6 +228,7 @@ private:
 
   event_loop* loop_;
   std::optional<caf::actor_clock::time_point> now_;
+  bool going_ = false;
   timer_queue timers_;
   timer_queue::time_point armed_ = timer_queue::time_point::max();
   bool guards_deadlines_ = true;

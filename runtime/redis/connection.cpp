@@ -82,34 +82,44 @@ void connection::flush() {
     out_.shrink_to_fit();
 }
 
-connection::time_point
-connection::expire(time_point now,
-                   const std::function<void(const flight& what, bool sent)>& expired) {
+connection::time_point connection::expire(time_point now, const taken_off& expired) {
   auto earliest = time_point::max();
+  drop(
+      [&](const flight& x) {
+        if (x.deadline > now)
+          earliest = std::min(earliest, x.deadline);
+        return x.deadline <= now;
+      },
+      [&](const flight& late, bool sent) {
+        if (sent)
+          overdue_ = std::min(overdue_, late.deadline);
+        expired(late, sent);
+      });
+  return earliest;
+}
+
+void connection::drop(const std::function<bool(const flight& what)>& which,
+                      const taken_off& taken) {
   for (size_t i = 0; i < pending_.size() && usable();) {
     auto& x = pending_[i];
-    if (!x.wanted() || x.deadline > now) {
-      if (x.wanted())
-        earliest = std::min(earliest, x.deadline);
+    if (!x.wanted() || !which(x)) {
       ++i;
       continue;
     }
     auto sent = i < sent_;
-    flight late;
+    flight dropped;
     if (sent) {
       // Its place stays, for the reply.
-      late = std::exchange(x, {});
-      x.wire_size = late.wire_size;
-      overdue_ = std::min(overdue_, late.deadline);
+      dropped = std::exchange(x, {});
+      x.wire_size = dropped.wire_size;
       ++i;
     } else {
       unflushed_bytes_ -= x.command.bytes();
-      late = std::move(x);
+      dropped = std::move(x);
       pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(i));
     }
-    expired(late, sent);
+    taken(dropped, sent);
   }
-  return earliest;
 }
 
 // -- replies -------------------------------------------------------------------------

@@ -85,11 +85,16 @@ public:
   /// Writes what the socket takes. A command that was handed to it counts as sent.
   void flush();
 
+  /// Told a command and whether something of it may have reached the server.
+  using taken_off = std::function<void(const flight& what, bool sent)>;
+
   /// Takes those off the pipeline, or abandons them, whose deadline has passed: `expired`
-  /// is called for each, with whether something of it may have reached the server. Returns
-  /// the earliest deadline of the others.
-  time_point expire(time_point now,
-                    const std::function<void(const flight& what, bool sent)>& expired);
+  /// is told each. Returns the earliest deadline of the others.
+  time_point expire(time_point now, const taken_off& expired);
+
+  /// Takes those off the pipeline, or abandons them, whom `which` picks of those that
+  /// somebody waits for; `taken` is told each.
+  void drop(const std::function<bool(const flight& what)>& which, const taken_off& taken);
 
   /// Ends it, as if it had broken for `reason`.
   void close(caf::error reason);

@@ -322,6 +322,39 @@ void redis_core::refuse_waiting(const caf::error& reason) {
 
 // -- the end -------------------------------------------------------------------------
 
+std::vector<flight> redis_core::take_out(const std::function<bool(const flight& what)>& which) {
+  std::vector<flight> result;
+  for (auto& x : waiting_)
+    if (which(x))
+      result.push_back(std::exchange(x, {}));
+  std::erase_if(waiting_, [](const flight& x) { return !x.wanted(); });
+  for (auto& x : slots_)
+    x.conn->drop(which, [&](const flight& what, bool) { result.push_back(what); });
+  for (auto& x : result)
+    if (!x.probe)
+      release(x);
+  return result;
+}
+
+void redis_core::forget(const reply_sink& to) {
+  take_out([&](const flight& x) { return (x.batch ? x.batch->to : x.to) == &to; });
+  end_drain_if_done();
+}
+
+redis_core::~redis_core() {
+  timers_.cancel(deadline_timer_);
+  timers_.cancel(retry_timer_);
+  timers_.cancel(tick_timer_);
+  life_ = life::drained;
+  auto reason = fail(errc::restarted, "the manager stopped while it held the request");
+  for (auto& x : take_out([](const flight&) { return true; })) {
+    if (x.to != nullptr)
+      x.to->on_reply(x.token, reason);
+    else if (x.batch && x.batch->to != nullptr)
+      std::exchange(x.batch->to, nullptr)->on_replies(x.batch->token, reason);
+  }
+}
+
 void redis_core::drain() {
   if (life_ >= life::draining)
     return;

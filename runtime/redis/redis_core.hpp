@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -104,6 +105,7 @@ public:
              transport_factory make_transport, timer_queue& timers, redis_core_owner& owner,
              uint64_t seed);
 
+  /// Whoever has not been answered is, with `restarted`. The owner is told nothing more.
   ~redis_core();
 
   redis_core(const redis_core&) = delete;
@@ -120,8 +122,20 @@ public:
   void execute(std::vector<redis_command> batch, time_point deadline, reply_sink& to,
                request_token token);
 
+  /// Answers what `to` has asked to nobody: before `to` goes. Not from inside an answer.
+  void forget(const reply_sink& to);
+
   /// Sends what has been gathered, on all connections.
   void flush();
+
+  /// Keeps so many connections open from here on, but within the minimum and the maximum of
+  /// the settings. Others are closed once they have been idle for long.
+  void keep_connections(uint32_t number);
+
+  const redis_settings& settings() const noexcept { return settings_; }
+
+  /// How many are kept, be they open or not.
+  uint32_t kept_connections() const noexcept { return kept_; }
 
   /// Refuses what is new, and ends when the rest is answered.
   void drain();
@@ -173,6 +187,8 @@ private:
   void release(const flight& what);
   void answer_part(const flight& what, redis_reply&& reply, bool sent);
   void refuse_waiting(const caf::error& reason);
+  /// Takes those whom `which` picks out of all that waits or is under way, and returns them.
+  std::vector<flight> take_out(const std::function<bool(const flight& what)>& which);
   void end_drain_if_done();
 
   // -- connections -------------------------------------------------------------------
@@ -202,6 +218,7 @@ private:
   redis_core_owner& owner_;
   backoff backoff_;
 
+  uint32_t kept_;
   /// In the order in which they are filled.
   std::vector<slot> slots_;
   size_t ready_ = 0;

@@ -26,13 +26,7 @@ redis_core::redis_core(const redis_settings& settings, const client_limits& limi
                        transport_factory make_transport, timer_queue& timers,
                        redis_core_owner& owner, uint64_t seed)
     : settings_(settings), limits_(limits), make_transport_(std::move(make_transport)),
-      timers_(timers), owner_(owner), backoff_(reconnect_delays, seed) {}
-
-redis_core::~redis_core() {
-  timers_.cancel(deadline_timer_);
-  timers_.cancel(retry_timer_);
-  timers_.cancel(tick_timer_);
-}
+      timers_(timers), owner_(owner), backoff_(reconnect_delays, seed), kept_(settings.pool_min) {}
 
 // -- keeping enough of them ------------------------------------------------------------
 
@@ -46,9 +40,13 @@ void redis_core::start() {
 
 void redis_core::ensure() {
   auto at_once = backoff_.failures() > 0 ? size_t{1} : max_connecting;
-  while (life_ == life::started && !retry_timer_ && slots_.size() < settings_.pool_min &&
-         connecting_ < at_once)
+  while (life_ == life::started && !retry_timer_ && slots_.size() < kept_ && connecting_ < at_once)
     open_one();
+}
+
+void redis_core::keep_connections(uint32_t number) {
+  kept_ = std::clamp(number, settings_.pool_min, settings_.pool_max);
+  ensure();
 }
 
 void redis_core::open_one() {
@@ -164,8 +162,7 @@ void redis_core::tick() {
     if (overdue != time_point::max()) {
       if (now - overdue >= settings_.command_timeout)
         dead.push_back(&conn);
-    } else if (slots_.size() > settings_.pool_min && conn.pending() == 0 &&
-               now - x.used >= limits_.idle_limit) {
+    } else if (slots_.size() > kept_ && conn.pending() == 0 && now - x.used >= limits_.idle_limit) {
       forget(conn);
     } else {
       ++counted_.probes;

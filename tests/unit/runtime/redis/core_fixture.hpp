@@ -28,6 +28,9 @@ struct core_fixture : redis::redis_core_owner, redis::reply_sink {
     return *core_;
   }
 
+  /// The client goes, as it does when its manager dies.
+  void destroy() { core_.reset(); }
+
   void start() {
     core().start();
     run();

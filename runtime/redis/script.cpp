@@ -1,4 +1,4 @@
-#include "dbs/actors/client/redis_script.hpp"
+#include "dbs/runtime/redis/script.hpp"
 
 #include <openssl/evp.h>
 
