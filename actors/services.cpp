@@ -1,5 +1,6 @@
 #include "dbs/actors/services.hpp"
 
+#include "dbs/actors/cache/cache_children.hpp"
 #include "dbs/actors/health/health.hpp"
 #include "dbs/actors/http/http.hpp"
 #include "dbs/actors/postgres_listener/postgres_listener.hpp"
@@ -16,7 +17,9 @@
 #include "dbs/runtime/observe/log.hpp"
 #include "dbs/runtime/postgres/libpq_connection.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <set>
@@ -37,6 +40,7 @@ constexpr caf::timespan shutdown_limit = std::chrono::seconds{60};
 struct database_services::impl {
   impl(caf::actor_system& sys, services_options what, std::shared_ptr<observe::logger> logger)
       : system(sys), options(std::move(what)), log(std::move(logger)),
+        cache(options.configuration.values.cache),
         sockets(sys, "dbs.sockets", event_loop::drive::lent), control(sys, "dbs.control") {}
 
   impl(const impl&) = delete;
@@ -79,6 +83,7 @@ struct database_services::impl {
   /// Who listens to what: touched by the listener, and when all loops have stopped.
   std::shared_ptr<listener_subscriptions> subscriptions =
       std::make_shared<listener_subscriptions>();
+  cache_children cache;
   /// The traffic of PostgreSQL, of all pools, and of Redis: an idle worker waits for one loop
   /// at a time, and would serve those of another one by a detour.
   event_loop sockets;
@@ -123,7 +128,8 @@ child_spec database_services::impl::redis_spec() {
   spec.id = "redis";
   spec.front = front_of(spec.id);
   spec.spawn = [this]() -> manager_control_actor {
-    return spawn_redis(sockets, {options.configuration.values.redis, metrics, log, {}});
+    return spawn_redis(sockets,
+                       {options.configuration.values.redis, metrics, log, {}, cache.redis()});
   };
   return spec;
 }
@@ -131,7 +137,7 @@ child_spec database_services::impl::redis_spec() {
 child_spec database_services::impl::health_spec() {
   child_spec spec;
   spec.id = "health";
-  spec.dependencies = {"postgres_listener", "redis"};
+  spec.dependencies = {"postgres_listener", "redis", "cache"};
   spec.front = front_of(spec.id);
   // Redis has a fallback, so its absence only degrades.
   std::set<std::string> critical;
@@ -171,6 +177,10 @@ caf::error database_services::impl::start() {
     children.push_back(pool_spec(name));
   children.push_back(listener_spec());
   children.push_back(redis_spec());
+  auto of_cache = cache.specs(
+      {options.configuration.values.cache, sockets, control, database("").actor(), metrics, log},
+      [this](const std::string& id) { return front_of(id); });
+  std::move(of_cache.begin(), of_cache.end(), std::back_inserter(children));
   children.push_back(health_spec());
   if (options.serve_http)
     children.push_back(http_spec());
@@ -229,6 +239,10 @@ listener_client database_services::listener() const {
 
 redis_client database_services::redis() const {
   return redis_client{caf::actor_cast<redis_actor>(impl_->fronts.at("redis"))};
+}
+
+cache_client database_services::cache() const {
+  return {caf::actor_cast<cache_actor>(impl_->fronts.at("cache")), impl_->cache.memory()};
 }
 
 health_client database_services::health() const {

@@ -7,6 +7,7 @@
 //     if (!services || services->initialize(30s)) ...
 #pragma once
 
+#include "dbs/actors/client/cache_client.hpp"
 #include "dbs/actors/client/database_client.hpp"
 #include "dbs/actors/client/health_client.hpp"
 #include "dbs/actors/client/listener_client.hpp"
@@ -48,6 +49,7 @@ public:
   /// Notifications of the database of `[database]`; named ones have no listener.
   listener_client listener() const;
   redis_client redis() const;
+  cache_client cache() const;
   health_client health() const;
 
   /// The tree, for tools: children, states, statistics, resizing. Valid for the life

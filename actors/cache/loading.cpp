@@ -47,7 +47,7 @@ caf::expected<cache_loaded> value_of(const pg_result& rows) {
   if (row.is_null(0))
     return result;
   result.found = true;
-  if (rows.column(0).type_oid == type_oid::bytea) {
+  if (rows.column(0).type_oid == pg_oid::bytea) {
     auto bytes = row.get<blob>(0);
     if (!bytes)
       return std::move(bytes.error());

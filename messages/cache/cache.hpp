@@ -50,7 +50,7 @@ bool inspect(Inspector& f, cache_reach& x) {
 struct cache_value {
   /// False: the key is not there, or it is known that there is nothing to be had.
   bool found = false;
-  blob value;
+  blob value = {};
   /// `none` if no level knew the key.
   cache_source source = cache_source::none;
   /// Past its time, and served since nothing better was to be had, or not soon enough.
@@ -93,10 +93,10 @@ bool inspect(Inspector& f, cache_get_many& x) {
 
 struct cache_put {
   std::string key;
-  blob value;
+  blob value = {};
   /// How long the value is fresh; without it `cache.l2_ttl`.
-  std::optional<caf::timespan> ttl;
-  std::vector<std::string> tags;
+  std::optional<caf::timespan> ttl = {};
+  std::vector<std::string> tags = {};
   cache_reach reach = cache_reach::l2;
   /// Remembers that there is nothing; `value` is empty.
   bool negative = false;
@@ -185,10 +185,10 @@ using cache_actor =
 struct cache_loaded {
   /// False: there is nothing, which is remembered for the namespace's `negative_ttl`.
   bool found = false;
-  blob value;
+  blob value = {};
   /// How long it is fresh; without it as long as the namespace says.
-  std::optional<caf::timespan> ttl;
-  std::vector<std::string> tags;
+  std::optional<caf::timespan> ttl = {};
+  std::vector<std::string> tags = {};
 };
 
 template <class Inspector>

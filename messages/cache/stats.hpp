@@ -90,7 +90,7 @@ bool inspect(Inspector& f, cache_stats& x) {
 /// What is to be changed.
 struct cache_tuning {
   /// Entries of L1; what is there stays as far as it has room.
-  std::optional<uint64_t> l1_size;
+  std::optional<uint64_t> l1_size = {};
   /// Looks at how quickly Redis answers, and opens or closes connections within the pool's
   /// minimum and maximum.
   bool optimize_l2_connections = false;
