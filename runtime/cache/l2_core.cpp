@@ -36,7 +36,7 @@ l2_core::l2_core(l2_options options, timer_queue& timers)
       erasure_ttl_(erasure_ttl(options_.settings)),
       tagged_ttl_(std::max<milliseconds>(
           std::chrono::duration_cast<milliseconds>(2 * options_.settings.l2_ttl), 24h)),
-      timers_(timers), recent_(waited_, window) {}
+      timers_(timers), recent_(*options_.waits, window) {}
 
 l2_core::~l2_core() {
   if (auto* redis = options_.redis->get())
@@ -77,7 +77,7 @@ void l2_core::erase_tag(std::string_view tag, const version& vers, time_point de
 void l2_core::store(size_t index, const std::string& key, const stored_value& what,
                     milliseconds life, const std::optional<version>& seen) {
   std::array keys{std::string_view{key}};
-  run(index, script_.call(keys, encode_envelope(what), life, options_.wall(), seen));
+  run(index, script_.call(keys, encode_envelope(what), life, options_.clock(), seen));
 }
 
 milliseconds l2_core::life_of(const stored_value& what) const {
@@ -86,7 +86,7 @@ milliseconds l2_core::life_of(const stored_value& what) const {
   auto most = what.tags.empty() ? longest_life : tagged_ttl_;
   if (what.hard == wall_time::max())
     return what.tags.empty() ? 0ms : most;
-  return std::clamp(what.hard - options_.wall(), erasure_ttl_, std::max(most, erasure_ttl_));
+  return std::clamp(what.hard - options_.clock(), erasure_ttl_, std::max(most, erasure_ttl_));
 }
 
 void l2_core::on_stored(size_t index, const redis_reply& reply) {
@@ -121,7 +121,16 @@ size_t l2_core::open(call_kind kind, time_point deadline, level_sink& to, level_
 l2_core::call l2_core::close(size_t index) {
   auto result = std::exchange(calls_[index], {});
   calls_.give_back(index);
+  if (when_idle_ && calls_.used() == 0)
+    std::exchange(when_idle_, nullptr)();
   return result;
+}
+
+void l2_core::when_idle(std::function<void()> done) {
+  if (calls_.used() == 0)
+    done();
+  else
+    when_idle_ = std::move(done);
 }
 
 std::string l2_core::key_of(const std::string& prefix, std::string_view key) {
@@ -182,7 +191,7 @@ void l2_core::failed(size_t index, caf::error reason) {
       reason == errc::deadline_exceeded || (reason == errc::in_doubt && now >= what.deadline);
   (timeout ? counted().timeouts : counted().errors) += what.keys;
   if (timeout && is_read(what.kind))
-    waited_.record(now - what.asked);
+    options_.waits->record(now - what.asked);
   refuse(what, reason);
 }
 

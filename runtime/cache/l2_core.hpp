@@ -37,9 +37,11 @@ struct l2_options {
   cache_settings settings;
   std::shared_ptr<loop_link<redis::redis_core>> redis;
   std::shared_ptr<level_counters> counters;
+  /// How long reads take, from asking to the answer, or to giving up; outlives the level.
+  observe::histogram* waits = nullptr;
   std::shared_ptr<observe::logger> log;
   /// What expiry is compared with.
-  std::function<wall_time()> wall = [] {
+  std::function<wall_time()> clock = [] {
     return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
   };
 };
@@ -97,7 +99,12 @@ public:
   /// Redis takes more than 10 ms, or so long that reads are given up (`cache.l2_timeout`).
   bool slow() const;
 
-  /// Calls without an answer.
+  /// Has `done` called when no call is without an answer: at once, or later. Whoever asks
+  /// meanwhile is served.
+  void when_idle(std::function<void()> done);
+
+  /// Calls without an answer: each is at least a command without one of Redis' client, which
+  /// bounds them.
   size_t open_calls() const noexcept { return calls_.used(); }
 
 private:
@@ -183,9 +190,8 @@ private:
   tag_marks marks_;
   /// Of the values that were read lately, as they lie in Redis.
   size_t mean_bytes_ = 0;
-  /// From asking to the answer, or to giving up.
-  observe::histogram waited_;
   observe::latency_window recent_;
+  std::function<void()> when_idle_;
 };
 
 } // namespace dbs::cache

@@ -62,7 +62,7 @@ void l2_core::on_scanned(size_t index, const redis_reply& reply) {
   if (keys.empty())
     return next_page(index);
   std::vector<redis_command> batch;
-  auto now = options_.wall();
+  auto now = options_.clock();
   for (std::span<const std::string_view> rest{keys}; !rest.empty();) {
     auto some = rest.first(std::min(rest.size(), keys_a_call));
     batch.push_back(script_.call(some, x.tombstone, erasure_ttl_, now));

@@ -119,7 +119,7 @@ std::optional<stored_value> l2_core::take(const redis_value& what, size_t max_va
     return std::nullopt;
   }
   auto expires = result->kind != stored_kind::tombstone && result->hard != wall_time::max();
-  if (expires && result->hard <= options_.wall())
+  if (expires && result->hard <= options_.clock())
     return as_tombstone(result->vers);
   return std::move(*result);
 }
@@ -210,7 +210,7 @@ void l2_core::deliver(size_t index, std::optional<stored_value> found) {
 void l2_core::measure(const call& what) {
   auto took = timers_.now() - what.asked;
   options_.counters->reads.record(took);
-  waited_.record(took);
+  options_.waits->record(took);
 }
 
 void l2_core::count(const std::optional<stored_value>& found) {

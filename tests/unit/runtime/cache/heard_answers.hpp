@@ -33,30 +33,47 @@ struct heard_answers : cache::level_sink {
 
   static std::string text_of(const caf::error& x) { return to_string(static_cast<errc>(x.code())); }
 
+  static std::string answer_of(const caf::expected<std::optional<cache::stored_value>>& found) {
+    return found ? text_of(*found) : text_of(found.error());
+  }
+
+  static std::string
+  answer_of(const caf::expected<std::vector<std::optional<cache::stored_value>>>& found) {
+    if (!found)
+      return text_of(found.error());
+    std::string result;
+    for (auto& x : *found)
+      result += (result.empty() ? "" : ", ") + text_of(x);
+    return result;
+  }
+
+  static std::string answer_of(const caf::expected<cache::level_write>& what) {
+    if (!what)
+      return text_of(what.error());
+    return text_of(what->vers) + (what->done ? " done" : " refused") +
+           (what->had_value ? " had" : "");
+  }
+
+  static std::string answer_of(const caf::expected<void>& what) {
+    return what ? "erased" : text_of(what.error());
+  }
+
   void on_value(cache::level_token token,
                 caf::expected<std::optional<cache::stored_value>> found) override {
-    hear(token, found ? text_of(*found) : text_of(found.error()));
+    hear(token, answer_of(found));
   }
 
   void on_values(cache::level_token token,
                  caf::expected<std::vector<std::optional<cache::stored_value>>> found) override {
-    std::string all;
-    if (found)
-      for (auto& x : *found)
-        all += (all.empty() ? "" : ", ") + text_of(x);
-    hear(token, found ? all : text_of(found.error()));
+    hear(token, answer_of(found));
   }
 
   void on_written(cache::level_token token, caf::expected<cache::level_write> what) override {
-    if (what)
-      hear(token, text_of(what->vers) + (what->done ? " done" : " refused") +
-                      (what->had_value ? " had" : ""));
-    else
-      hear(token, text_of(what.error()));
+    hear(token, answer_of(what));
   }
 
   void on_erased(cache::level_token token, caf::expected<void> what) override {
-    hear(token, what ? "erased" : text_of(what.error()));
+    hear(token, answer_of(what));
   }
 
   /// The answer; "no answer" if there is none.

@@ -223,3 +223,16 @@ TEST_CASE_METHOD(l2_fixture, "a sink may ask for more when it is answered") {
   CHECK(heard.answers.size() == 1000);
   CHECK(l2().open_calls() == 0);
 }
+
+TEST_CASE_METHOD(l2_fixture, "whoever waits for the end is told when the last call is answered") {
+  auto told = 0;
+  l2().when_idle([&] { ++told; });
+  CHECK(told == 1);
+  auto one = read("a");
+  auto two = erase_tag("t", {1, 2});
+  l2().when_idle([&] { ++told; });
+  CHECK(told == 1);
+  CHECK(answer_to(one) == "nothing");
+  CHECK(heard[two] == "erased");
+  CHECK(told == 2);
+}

@@ -24,7 +24,8 @@ struct l2_fixture : core_fixture {
     options.redis = std::make_shared<loop_link<redis::redis_core>>();
     options.counters = std::make_shared<cache::level_counters>();
     options.log = testing::make_silent_logger();
-    options.wall = [this] { return wall; };
+    options.waits = &waits;
+    options.clock = [this] { return wall; };
     links.answer = [this](scripted_link& link, const words& command) {
       return serve(link, command);
     };
@@ -120,6 +121,7 @@ struct l2_fixture : core_fixture {
   /// Commands without an answer.
   std::set<std::string> silent;
   cache::wall_time wall{std::chrono::hours{24 * 365 * 50}};
+  observe::histogram waits;
   cache::l2_options options;
   heard_answers heard;
 
