@@ -131,6 +131,8 @@ cache_flight* cache_core::join(std::string key, const waiter& who) {
   f.waiters.push_back(who);
   f.options = memory_->names.find(f.key);
   f.wants_load = who.wants_load;
+  if (auto* newest = memory_->unsettled.newest(f.key))
+    f.least = *newest;
   f.uses_l3 = l3_has(f.options.get());
   current_.emplace(f.key, &f);
   return &f;
