@@ -4,6 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include <algorithm>
 #include <random>
 
 using namespace dbs;
@@ -106,6 +107,31 @@ TEST_CASE_METHOD(fixture, "nodes that write the same keys agree on the highest v
     CHECK((*found)->vers == vers);
   }
   CHECK_THAT(server.log_text(), !ContainsSubstring("deadlock"));
+}
+
+TEST_CASE_METHOD(fixture,
+                 "nodes that write hundreds of the same keys at once do not lock each other out") {
+  auto first = make_node();
+  auto second = make_node();
+  REQUIRE(first->start());
+  REQUIRE(second->start());
+  auto run = [](l3_node& node, uint64_t parity) {
+    std::mt19937 random{static_cast<unsigned>(parity)};
+    for (uint64_t round = 1; round <= 40; ++round) {
+      std::vector<attempt> batch(400);
+      for (size_t i = 0; i < batch.size(); ++i) {
+        batch[i].key = std::to_string(i);
+        batch[i].what = a_value("x", {1, 2 * round + parity});
+      }
+      std::shuffle(batch.begin(), batch.end(), random);
+      write_batch(node, batch);
+    }
+  };
+  auto other = std::async(std::launch::async, [&] { run(*second, 1); });
+  run(*first, 0);
+  other.get();
+  CHECK_THAT(server.log_text(), !ContainsSubstring("deadlock"));
+  CHECK(server.psql("select count(*), min(sequence) from dbs_cache") == "400|81");
 }
 
 TEST_CASE_METHOD(fixture, "of many that fill the same key at once, one is stored") {
