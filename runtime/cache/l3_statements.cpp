@@ -315,6 +315,7 @@ caf::expected<std::vector<l3_outcome>> l3_statements::read_outcomes(const pg_res
                                                                     size_t sent) {
   std::vector<l3_outcome> result;
   result.reserve(rows.rows());
+  std::vector<bool> answered(sent);
   for (auto row : rows) {
     auto& x = result.emplace_back();
     row_reader reader{row};
@@ -326,8 +327,10 @@ caf::expected<std::vector<l3_outcome>> l3_statements::read_outcomes(const pg_res
     reader.next(x.what.vers.sequence);
     if (reader.error())
       return std::move(reader.error());
-    if (--x.row >= sent)
-      return fail(errc::protocol_error, "the cache's table has answered for a row beyond the last");
+    if (--x.row >= sent || answered[x.row])
+      return fail(errc::protocol_error,
+                  "the cache's table has answered for rows that were not sent");
+    answered[x.row] = true;
   }
   if (result.size() != sent)
     return fail(errc::protocol_error, "the cache's table has answered for " +
