@@ -30,15 +30,18 @@ std::string about(const std::string& table, std::string_view text) {
   return result;
 }
 
+// What is gone, and kept for its version, is read as a tombstone: a fill says what it has seen.
 constexpr std::string_view read_text = R"(
 select key, epoch, sequence, kind, soft, hard, tags,
        case when before < $3::bigint then value end as value,
        before >= $3::bigint and value is not null as left_out
 from (select *, coalesce(sum(octet_length(value)) over (order by key), 0)
                 - coalesce(octet_length(value), 0) as before
-      from %
-      where key = any($1::text[]) and keep_until > $2::timestamptz
-        and (kind = 2 or hard is null or hard > $2::timestamptz)) as found)";
+      from (select key, epoch, sequence, case when gone then 2::smallint else kind end as kind,
+                   soft, hard, tags, case when not gone then value end as value
+            from (select *, coalesce(hard <= $2::timestamptz, false) as gone from %
+                  where key = any($1::text[]) and keep_until > $2::timestamptz) as kept
+           ) as readable) as found)";
 
 // `there` locks, `judged` decides by what was locked; `changed` and `added` follow it. A row
 // that need not be kept counts as none.
