@@ -33,7 +33,7 @@ void cache_core::start() {
 caf::error cache_core::admit(size_t requests, time_point deadline) {
   if (drains_)
     return fail(errc::draining, "the cache is shutting down");
-  if (deadline <= timers_.now()) {
+  if (deadline != time_point::max() && deadline <= timers_.now()) {
     ++memory_->counts.late;
     return fail(errc::deadline_exceeded, "the deadline had passed before the cache was asked");
   }
