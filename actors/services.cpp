@@ -291,6 +291,9 @@ caf::expected<database_services> create_database_services(caf::actor_system& sys
                                                           services_options options) {
   if (auto refused = validate_settings(options.configuration.values))
     return refused;
+  // The table of the third level could not be made there, nor written.
+  if (options.configuration.values.database.read_only)
+    options.configuration.values.cache.l3_enabled = false;
   auto& socket = options.configuration.values.http.socket;
   if (socket.empty())
     socket = default_socket_path();

@@ -128,6 +128,7 @@ struct cache_settings {
   caf::timespan l2_timeout = std::chrono::milliseconds{5};
   /// What all keys in Redis begin with.
   std::string l2_prefix = "dbs";
+  /// Means nothing where `database.read_only` is on.
   bool l3_enabled = true;
   /// How long a read waits for the table in PostgreSQL.
   caf::timespan l3_timeout = std::chrono::seconds{1};

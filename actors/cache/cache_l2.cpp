@@ -29,7 +29,10 @@ cache_l2_state::cache_l2_state(loop_actor<actor_type>* self, cache_l2_options op
             self->timers()) {}
 
 cache_l2_state::~cache_l2_state() {
-  go_down();
+  if (options_.link->whoever_is_there() == &core_)
+    options_.link->down();
+  if (options_.tuning->whoever_is_there() == &core_)
+    options_.tuning->down();
 }
 
 cache_l2_state::actor_type::behavior_type cache_l2_state::make_behavior() {
@@ -60,19 +63,13 @@ caf::result<void> cache_l2_state::start() {
 caf::result<void> cache_l2_state::drain(const call_context& context) {
   draining_.emplace_back(self_);
   if (!std::exchange(drains_, true)) {
-    go_down();
+    options_.link->close();
+    options_.tuning->close();
     if (context.has_deadline())
       self_->timers().schedule(context.deadline, [this] { end_drain(); });
   }
   core_.when_idle([this] { end_drain(); });
   return reply<void>::pending();
-}
-
-void cache_l2_state::go_down() {
-  if (options_.link->get() == &core_)
-    options_.link->down();
-  if (options_.tuning->get() == &core_)
-    options_.tuning->down();
 }
 
 void cache_l2_state::end_drain() {

@@ -54,7 +54,6 @@ private:
   stats_report stats() const;
 
   void tick();
-  void go_down();
   void end_drain();
   void tell_changes();
   double p95_ms() const;

@@ -49,7 +49,7 @@ cache_l3_state::cache_l3_state(loop_actor<actor_type>* self, cache_l3_options op
                                   options_.counters, options_.clock, std::random_device{}()) {}
 
 cache_l3_state::~cache_l3_state() {
-  if (options_.link->get() == &core_)
+  if (options_.link->whoever_is_there() == &core_)
     options_.link->down();
   self_->io().forget(*this);
 }
@@ -82,7 +82,7 @@ caf::result<void> cache_l3_state::start() {
 caf::result<void> cache_l3_state::drain(const call_context& context) {
   draining_.emplace_back(self_);
   if (!std::exchange(drains_, true)) {
-    options_.link->down();
+    options_.link->close();
     startup_.ended(is_draining());
     if (context.has_deadline())
       // Without a deadline those of the running calls are the bound.
@@ -167,7 +167,7 @@ void cache_l3_state::on_away(const caf::error& reason) {
     options_.log->log("cache.l3", observe::log_level::error, "the table is out of reach",
                       {{"table", core_.sql().table()}, {"reason", detail(reason).what}});
   last_error_ = reason;
-  options_.link->down();
+  options_.link->close();
   metrics_->set_up(false);
   startup_.failed(reason);
   self_->timers().schedule_after(backoff_.next(), [this] { look(); });

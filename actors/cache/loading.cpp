@@ -84,8 +84,9 @@ void cache_state::load(load_token token, const cache::namespace_options& how,
 
 void cache_state::load_from(const cache_loader_actor& loader, load_token token,
                             const std::string& key, time_point deadline) {
-  pending_request{
-      self_->mail(load_atom_v, context_until(deadline), key).request(loader, caf::infinite)}
+  // An actor that never answers must not be waited for, for ever.
+  auto limit = options_.core.settings.load_timeout + std::chrono::seconds{1};
+  pending_request{self_->mail(load_atom_v, context_until(deadline), key).request(loader, limit)}
       .then([this, token](cache_loaded& what) { core_.loaded(token, std::move(what)); },
             [this, token](caf::error why) { core_.loaded(token, std::move(why)); });
 }

@@ -18,7 +18,7 @@ cache_core::cache_core(core_options options, timer_queue& timers, cache_core_own
       random_(static_cast<std::minstd_rand::result_type>(seed)) {}
 
 cache_core::~cache_core() {
-  for (auto* level : {l2_->get(), l3_->get()})
+  for (auto* level : {l2_->whoever_is_there(), l3_->whoever_is_there()})
     if (level != nullptr)
       level->forget(*this);
 }
@@ -72,7 +72,8 @@ void cache_core::get(cache_get what, time_point deadline, request_token token) {
       return owner_.on_value(token, std::move(*here));
     }
   }
-  waiter who{token, deadline, 0, false, what.load, what.without_value};
+  waiter who{token,     deadline,          memory_->counts.invalidations, 0, false,
+             what.load, what.without_value};
   if (auto* f = join(std::move(what.key), who))
     ask_l2({&f, 1});
 }
@@ -94,7 +95,7 @@ void cache_core::get(cache_get_many what, time_point deadline, request_token tok
   auto where = open_group(token, what.keys.size(), false);
   std::vector<cache_flight*> fresh;
   for (uint32_t i = 0; i < what.keys.size(); ++i) {
-    waiter who{where, deadline, i, true, what.load, false};
+    waiter who{where, deadline, memory_->counts.invalidations, i, true, what.load, false};
     if (!what.looked) {
       if (auto here = memory_->look_up(what.keys[i])) {
         answer(who, *here);
@@ -189,6 +190,7 @@ void cache_core::close_group_part(size_t index, const caf::error& failure) {
     owner_.on_values(x.token, std::move(x.failure));
   else
     owner_.on_values(x.token, std::move(x.values));
+  x.values = {};
   groups_.give_back(index);
 }
 
@@ -221,6 +223,19 @@ void cache_core::on_deadline() {
     f.waiters.erase(late, f.waiters.end());
     for (auto& x : f.waiters)
       earliest = std::min(earliest, x.deadline);
+  });
+  erasures_.for_each([&](erase_op& op) {
+    if (op.token == no_token)
+      return;
+    if (op.deadline <= now) {
+      ++memory_->counts.late;
+      op.failure = fail(errc::in_doubt, "the deadline passed before the invalidation had come "
+                                        "about everywhere; it goes on");
+      answer_erasure(op);
+      op.failure = {};
+    } else {
+      earliest = std::min(earliest, op.deadline);
+    }
   });
   if (earliest != time_point::max())
     watch(earliest);
@@ -262,8 +277,8 @@ void cache_core::abort(const caf::error& reason) {
     }
   });
   erasures_.for_each([&](erase_op& op) {
-    if (op.token != no_token)
-      owner_.on_done(std::exchange(op.token, no_token), unknown);
+    op.failure = unknown;
+    answer_erasure(op);
   });
   end_drain();
 }

@@ -220,7 +220,7 @@ private:
   static cache_value best_of(const cache_flight& f);
   void finish(cache_flight& f);
   void detach(std::string_view key);
-  void detach_all(const cache_invalidate& what);
+  void detach_all(std::string_view prefix);
 
   // -- loading: cache_load.cpp -------------------------------------------------------------
 
@@ -230,6 +230,7 @@ private:
   void load_failed(cache_flight& f, const caf::error& reason);
   caf::expected<stored_value> made_of(const cache_flight& f, cache_loaded&& what);
   void keep_loaded(const cache_flight& f, const stored_value& what);
+  bool load_again(cache_flight& f, const stored_value& what);
 
   // -- writing: cache_write.cpp ------------------------------------------------------------
 
@@ -243,12 +244,15 @@ private:
   void spoil(const write_op& op);
   /// False if L1 knows better.
   bool keep_in_l1(std::string_view key, const stored_value& what);
+  /// Of what L1 has.
+  void drop_older(std::string_view key, const version& than);
   static level_set needed_for(cache_reach reach, level_set levels) noexcept;
   wall_time after(wall_time now, caf::timespan ttl);
   void end_write(size_t index);
   void schedule_repairs();
   void repair();
   void send_erasure(size_t index);
+  void answer_erasure(erase_op& op);
   void end_erasure_part(size_t index, caf::expected<void> what);
   void erase_here(const cache_invalidate& what);
 

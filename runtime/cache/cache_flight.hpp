@@ -20,6 +20,8 @@ struct waiter {
   /// Of a request with one key; or of the group of one with many.
   request_token token = 0;
   timer_queue::time_point deadline = timer_queue::time_point::max();
+  /// How many invalidations there had been when it asked.
+  uint64_t invalidations = 0;
   /// Where its answer belongs in its group.
   uint32_t index = 0;
   bool in_group = false;
@@ -55,8 +57,12 @@ struct cache_flight {
   /// Past its time, but better than nothing.
   std::optional<stored_value> stale;
   cache_source stale_from = cache_source::none;
+  /// L2 knows that what it has, or had, does not count any more.
+  bool gone_in_l2 = false;
   /// Of what the loader will find.
   version load_version;
+  /// How many invalidations there had been when it was called.
+  uint64_t load_invalidations = 0;
 };
 
 } // namespace dbs::cache

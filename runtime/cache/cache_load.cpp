@@ -40,6 +40,7 @@ void cache_core::start_load(cache_flight& f) {
   auto deadline = now + settings_.load_timeout;
   // What is written from now on is newer than what the loader sees.
   f.load_version = memory_->versions.next();
+  f.load_invalidations = memory_->counts.invalidations;
   ++memory_->counts.loads;
   auto limit = timers_.schedule(deadline, [this, token] {
     loaded(token, fail(errc::deadline_exceeded, "the loader did not answer in time"));
@@ -66,9 +67,11 @@ void cache_core::loaded(load_token token, caf::expected<cache_loaded> what) {
     load_failed(f, made.error());
   } else {
     keep_loaded(f, *made);
-    answer_waiters(f, {made->kind == stored_kind::value, made->value, cache_source::loader, false},
-                   true);
-    finish(f);
+    if (!load_again(f, *made)) {
+      answer_waiters(
+          f, {made->kind == stored_kind::value, made->value, cache_source::loader, false}, true);
+      finish(f);
+    }
   }
   start_loads();
 }
@@ -95,6 +98,23 @@ caf::expected<stored_value> cache_core::made_of(const cache_flight& f, cache_loa
     result.soft = result.hard = after(now, f.options->negative_ttl);
   }
   return result;
+}
+
+/// What was loaded before one of its tags was invalidated is for those alone who had asked
+/// before that.
+bool cache_core::load_again(cache_flight& f, const stored_value& what) {
+  if (f.detached || !memory_->erasures.cover(f.key, what, memory_->wall()))
+    return false;
+  auto late = std::stable_partition(f.waiters.begin(), f.waiters.end(), [&](const waiter& x) {
+    return x.invalidations > f.load_invalidations;
+  });
+  for (auto i = late; i != f.waiters.end(); ++i)
+    answer(*i, {what.kind == stored_kind::value, what.value, cache_source::loader, false});
+  f.waiters.erase(late, f.waiters.end());
+  if (f.waiters.empty())
+    return false;
+  load(f);
+  return true;
 }
 
 void cache_core::keep_loaded(const cache_flight& f, const stored_value& what) {

@@ -108,6 +108,8 @@ bool cache_core::heard(cache_flight& f, bool of_l2,
     return false;
   }
   seen = (*found)->vers;
+  if (of_l2)
+    f.gone_in_l2 = (*found)->kind == stored_kind::tombstone;
   memory_->versions.observe(*seen);
   return accept(f, std::move(**found), of_l2 ? cache_source::l2 : cache_source::l3);
 }
@@ -142,9 +144,12 @@ bool cache_core::accept(cache_flight& f, stored_value&& found, cache_source from
 bool cache_core::is_outdated(const cache_flight& f, const stored_value& found) const {
   if (found.vers < f.least)
     return true;
+  // L3 may lag behind.
+  if (f.seen_l2 && (found.vers < *f.seen_l2 || (f.gone_in_l2 && found.vers == *f.seen_l2)))
+    return true;
   if (auto* newest = memory_->unsettled.newest(f.key); newest != nullptr && found.vers < *newest)
     return true;
-  return memory_->erasures.cover(f.key, found);
+  return memory_->erasures.cover(f.key, found, memory_->wall());
 }
 
 bool cache_core::is_within(const stored_value& what, caf::timespan window) const {
@@ -199,7 +204,8 @@ void cache_core::finish(cache_flight& f) {
   auto slot = f.slot;
   f.waiters.clear();
   f.options.reset();
-  f.detached = f.wants_load = f.renews = f.loading = f.uses_l3 = f.level_failed = false;
+  f.detached = f.wants_load = f.renews = f.loading = f.uses_l3 = f.level_failed = f.gone_in_l2 =
+      false;
   f.least = {};
   f.seen_l2.reset();
   f.seen_l3.reset();
@@ -215,10 +221,9 @@ void cache_core::detach(std::string_view key) {
   }
 }
 
-void cache_core::detach_all(const cache_invalidate& what) {
-  std::erase_if(current_, [&](auto& x) {
-    // Which tags a value has is not known before it is there.
-    auto meant = what.scope == cache_scope::tag || x.first.starts_with(what.text);
+void cache_core::detach_all(std::string_view prefix) {
+  std::erase_if(current_, [prefix](auto& x) {
+    auto meant = x.first.starts_with(prefix);
     if (meant)
       x.second->detached = true;
     return meant;

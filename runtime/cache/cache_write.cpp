@@ -143,7 +143,8 @@ void cache_core::start_write(write_op&& op, level_set levels) {
   if (x.what == write_op::kind::put) {
     keep_in_l1(x.key, x.content);
   } else {
-    x.had_value = memory_->l1.erase(x.key);
+    auto known = memory_->l1.known(x.key);
+    x.had_value = known && known->has_value;
     memory_->l1.erase(x.key, x.content.vers);
   }
   memory_->unsettled.begin(x.key, x.content.vers, levels);
@@ -212,11 +213,13 @@ void cache_core::wrote(size_t index, level_set level, caf::expected<level_write>
   op.open = without(op.open, level);
   if (is_fill) {
     // Somebody else has written meanwhile.
-    if (what && !what->done && op.content.vers < what->vers)
-      memory_->l1.erase(op.key, what->vers);
+    if (what && !what->done)
+      drop_older(op.key, what->vers);
     if (!what && may_have_arrived(what.error())) {
       // It may come about behind an erasure.
-      memory_->unsettled.spoil(op.key, memory_->versions.next(), level);
+      auto removal = op.content.vers;
+      ++removal.sequence;
+      memory_->unsettled.spoil(op.key, removal, level);
       schedule_repairs();
     }
   } else if (what) {
@@ -236,6 +239,7 @@ void cache_core::wrote(size_t index, level_set level, caf::expected<level_write>
 
 void cache_core::end_write(size_t index) {
   auto awaited_by = std::move(writes_[index].awaited_by);
+  writes_[index] = {}; // lets go of the value
   writes_.give_back(index);
   for (auto erasure : awaited_by)
     if (--erasures_[erasure].awaited == 0)
@@ -244,12 +248,19 @@ void cache_core::end_write(size_t index) {
 }
 
 /// A write that came later than what is there, but was given an older version, since another
-/// clock is ahead. A value must not become newer than an erasure that waits for it.
+/// clock is ahead. What was answered is not made newer than what others have written since, and
+/// a value not newer than an erasure that waits for it.
 bool cache_core::renew(size_t index, level_set level, const version& there) {
   auto& op = writes_[index];
-  if (there == op.content.vers || op.renewals == max_renewals ||
-      (op.what == write_op::kind::put && !op.awaited_by.empty()) ||
+  if (there == op.content.vers || op.what == write_op::kind::repair ||
       !memory_->unsettled.is_latest(op.key, op.content.vers))
+    return false;
+  if (there < op.content.vers) {
+    // For another level's sake it is newer already.
+    send(index, level);
+    return true;
+  }
+  if (op.answered || op.renewals == max_renewals || !op.awaited_by.empty())
     return false;
   ++op.renewals;
   auto newer = memory_->versions.next();
@@ -302,11 +313,23 @@ bool cache_core::keep_in_l1(std::string_view key, const stored_value& what) {
   entry_meta meta;
   meta.vers = what.vers;
   meta.hard = in_l1(what.hard);
-  // Asks the next level from time to time, which others write, too.
-  meta.soft = std::min(in_l1(what.soft), in_l1(after(now, settings_.l1_ttl)));
+  // Asks the next level from time to time, which others write, too. The second level believes
+  // for half of that time what it knows of tags.
+  auto ttl = what.tags.empty() ? settings_.l1_ttl : settings_.l1_ttl / 2;
+  meta.soft = std::min(in_l1(what.soft), in_l1(after(now, ttl)));
   meta.kind = what.kind == stored_kind::value ? entry_kind::value : entry_kind::negative;
   meta.tags = tag_bits(what.tags);
-  return memory_->l1.put(key, what.value.view(), meta) != l1_outcome::older;
+  if (memory_->l1.put(key, what.value.view(), meta) != l1_outcome::older)
+    return true;
+  // It may also be too old to be told from what had no room for a tombstone.
+  auto known = memory_->l1.known(key);
+  return !known || known->vers <= what.vers;
+}
+
+void cache_core::drop_older(std::string_view key, const version& than) {
+  auto known = memory_->l1.known(key);
+  if (known && known->vers < than)
+    memory_->l1.erase(key, than);
 }
 
 // -- what did not arrive -------------------------------------------------------------------
@@ -321,16 +344,18 @@ void cache_core::schedule_repairs() {
 }
 
 void cache_core::repair() {
-  for (auto& x : memory_->unsettled.failed(repairs_at_a_time)) {
+  auto there =
+      (l2_->get() != nullptr ? level_2 : no_level) | (l3_->get() != nullptr ? level_3 : no_level);
+  for (auto& x : memory_->unsettled.failed(repairs_at_a_time, there)) {
     write_op op;
     op.what = write_op::kind::repair;
     op.key = x.key;
     op.content.kind = stored_kind::tombstone;
-    op.content.vers = memory_->versions.next();
+    op.content.vers = x.vers;
     op.answered = true;
     op.open = x.levels;
     ++memory_->counts.repairs;
-    memory_->unsettled.begin(x.key, op.content.vers, x.levels);
+    memory_->unsettled.begin_removal(x);
     auto index = writes_.take();
     writes_[index] = std::move(op);
     for (auto level : {level_2, level_3})
@@ -362,7 +387,7 @@ void cache_core::invalidate(const cache_invalidate& what, time_point deadline,
   memory_->erasures.add(what, vers, now + erasure_ttl(settings_));
   erase_here(what);
   auto index = erasures_.take();
-  erasures_[index] = {what, vers, token, std::min(deadline, timers_.now() + erasure_timeout)};
+  erasures_[index] = {what, vers, token, deadline};
   // Older writes on their way could come about behind it: levels know the versions of keys,
   // and not those of prefixes and tags.
   writes_.for_each([&](write_op& op) {
@@ -379,14 +404,16 @@ void cache_core::send_erasure(size_t index) {
   auto& op = erasures_[index];
   auto l3_is_used = settings_.l3_enabled;
   op.open = l3_is_used ? 2 : 1;
+  // Whoever waits may have given up; it has to come about all the same.
+  auto by = timers_.now() + erasure_timeout;
   auto tell = [&](cache_level* level, const char* missing) {
     auto token = token_of(op_kind::erasure, index);
     if (level == nullptr)
       end_erasure_part(index, fail(errc::connection_lost, missing));
     else if (op.what.scope == cache_scope::prefix)
-      level->erase_prefix(op.what.text, op.vers, op.deadline, *this, token);
+      level->erase_prefix(op.what.text, op.vers, by, *this, token);
     else
-      level->erase_tag(op.what.text, op.vers, op.deadline, *this, token);
+      level->erase_tag(op.what.text, op.vers, by, *this, token);
   };
   tell(l2_->get(), "the second level of the cache is not there");
   if (l3_is_used)
@@ -394,15 +421,26 @@ void cache_core::send_erasure(size_t index) {
 }
 
 void cache_core::erase_here(const cache_invalidate& what) {
-  detach_all(what);
-  if (what.scope == cache_scope::prefix)
+  if (what.scope == cache_scope::prefix) {
+    detach_all(what.text);
     memory_->l1.erase_prefix(what.text);
-  else
+  } else {
+    // Which tags a value has is not known before it is there: see `accept` and `loaded`.
     memory_->l1.erase_tagged(tag_bits(what.text));
+  }
 }
 
 void cache_core::on_erased(level_token token, caf::expected<void> what) {
   owner_.enter([&] { end_erasure_part(token & index_mask, std::move(what)); });
+}
+
+void cache_core::answer_erasure(erase_op& op) {
+  if (op.token == no_token)
+    return;
+  --waiting_;
+  owner_.on_done(std::exchange(op.token, no_token),
+                 op.failure ? caf::expected<void>{std::exchange(op.failure, {})}
+                            : caf::expected<void>{caf::unit});
 }
 
 void cache_core::end_erasure_part(size_t index, caf::expected<void> what) {
@@ -413,10 +451,7 @@ void cache_core::end_erasure_part(size_t index, caf::expected<void> what) {
     return;
   // What was read from a level before that had heard of it.
   erase_here(op.what);
-  --waiting_;
-  if (op.token != no_token)
-    owner_.on_done(op.token, op.failure ? caf::expected<void>{std::move(op.failure)}
-                                        : caf::expected<void>{caf::unit});
+  answer_erasure(op);
   erasures_.give_back(index);
   end_drain_if_idle();
 }

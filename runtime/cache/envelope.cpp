@@ -192,6 +192,8 @@ caf::expected<stored_value> decode_envelope(std::string_view bytes, size_t max_v
   stored_value result;
   result.vers.epoch = from.number(u64, 8);
   result.vers.sequence = from.number(u64, 8);
+  if (from.good() && !is_credible(result.vers))
+    return refuse("its version is out of range");
   if (auto sane = take_time(from, result.soft) && take_time(from, result.hard);
       from.good() && !sane)
     return refuse("its expiry is out of range");

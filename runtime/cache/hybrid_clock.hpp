@@ -29,15 +29,13 @@ public:
   /// To be told every version that comes from elsewhere. What no clock says for centuries to
   /// come is a mistake, and does not count.
   void observe(const version& vers) noexcept {
-    if (vers.epoch == epoch && vers.sequence <= max_sequence)
+    if (vers.epoch == epoch && is_credible(vers))
       last_ = std::max(last_, vers.sequence);
   }
 
 private:
   /// That of the key's owner; as long as keys have none it is the same everywhere.
   static constexpr uint64_t epoch = 1;
-
-  static constexpr uint64_t max_sequence = uint64_t{1} << 53;
 
   wall_clock wall_;
   uint64_t last_ = 0;

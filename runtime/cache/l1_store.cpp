@@ -110,6 +110,11 @@ bool l1_store::find(std::string_view key, std::string& to, entry_meta* meta) {
   });
 }
 
+std::optional<l1_known> l1_store::known(std::string_view key) {
+  auto hash = hash_(key);
+  return shard_of(hash).known(hash, key, clock_.now());
+}
+
 // -- writing -----------------------------------------------------------------------
 
 l1_outcome l1_store::put(std::string_view key, std::string_view value, const entry_meta& meta) {

@@ -31,6 +31,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -77,6 +78,9 @@ public:
   /// Copies the value to `to`, whose memory is used again, and says what it is; false if
   /// the key is not there.
   bool find(std::string_view key, std::string& to, entry_meta* meta = nullptr);
+
+  /// What is known of a key, without counting it as read. Takes the lock of a shard.
+  std::optional<l1_known> known(std::string_view key);
 
   // -- writing -------------------------------------------------------------------------
 

@@ -47,6 +47,13 @@ struct l1_view {
   bool stale = false;
 };
 
+/// The newest that is known of a key: an entry, which may be past its time, or a tombstone.
+struct l1_known {
+  version vers;
+  /// There is a value, negative entries and what has expired not counted.
+  bool has_value = false;
+};
+
 enum class l1_outcome : uint8_t {
   done,
   /// There is, or was not long ago, a newer version; nothing has changed.

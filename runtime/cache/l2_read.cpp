@@ -157,7 +157,7 @@ void l2_core::check_tags(size_t index) {
 void l2_core::on_marks(size_t index, std::span<const redis_reply> replies) {
   auto& x = calls_[index];
   auto now = timers_.now();
-  auto until = now + options_.settings.l1_ttl;
+  auto until = now + options_.settings.l1_ttl / 2;
   std::unordered_map<std::string_view, version> marks;
   for (auto& reply : replies)
     for (auto value : reply) {

@@ -21,6 +21,7 @@ local function head(s)
   local a, f, e, eh, el, q, sh, sl, _, _, _, _, hh, hl, kind =
     struct.unpack('>BBBI4I4BI4I4BI4I4BI4I4B', s)
   if a ~= 154 or f ~= 1 or e ~= 207 or q ~= 207 then return end
+  if eh ~= 0 or sh >= 2097152 then return end
   return {eh, el, sh, sl}, {hh, hl}, kind
 end
 local function less(a, b)

@@ -57,6 +57,8 @@ l3_reads::part_list l3_reads::gather() {
   std::move(again_.begin(), again_.begin() + static_cast<std::ptrdiff_t>(count),
             std::back_inserter(result));
   again_.erase(again_.begin(), again_.begin() + static_cast<std::ptrdiff_t>(count));
+  for (auto& x : result)
+    x.left_out = false; // until its row says so again
   for (auto i = calls_.lower_bound(unsent_); i != calls_.end() && result.size() < limit; ++i) {
     auto& [id, asks] = *i;
     for (; asks.sent < asks.keys.size() && result.size() < limit; ++asks.sent) {

@@ -1,20 +1,27 @@
 #include "dbs/runtime/cache/recent_erasures.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <string>
 
 namespace dbs::cache {
 
+void recent_erasures::forget_old(wall_time now) {
+  if (now - looked_through_ < std::chrono::seconds{1} && now >= looked_through_)
+    return;
+  looked_through_ = now;
+  auto is_old = [now](auto& x) { return x.second.until <= now; };
+  std::erase_if(tags_, is_old);
+  std::erase_if(prefixes_, is_old);
+  lengths_.clear();
+  for (auto& x : prefixes_)
+    ++lengths_[x.first.size()];
+}
+
 bool recent_erasures::has_room_for(const cache_invalidate& what, wall_time now) {
+  forget_old(now);
   auto& all = what.scope == cache_scope::tag ? tags_ : prefixes_;
-  if (all.size() < max_texts || all.contains(what.text))
-    return true;
-  std::erase_if(all, [now](auto& x) { return x.second.until <= now; });
-  if (what.scope == cache_scope::prefix) {
-    lengths_.clear();
-    for (auto& x : prefixes_)
-      ++lengths_[x.first.size()];
-  }
-  return all.size() < max_texts;
+  return all.size() < max_texts || all.find(what.text) != all.end();
 }
 
 void recent_erasures::add(const cache_invalidate& what, const version& vers, wall_time until) {
@@ -24,17 +31,19 @@ void recent_erasures::add(const cache_invalidate& what, const version& vers, wal
     ++lengths_[what.text.size()];
 }
 
-bool recent_erasures::is_newer(const marks& all, std::string_view text, const version& than) {
-  auto i = all.find(std::string{text});
-  return i != all.end() && than < i->second.vers;
+bool recent_erasures::is_newer(const marks& all, std::string_view text, const version& than,
+                               wall_time now) {
+  auto i = all.find(text);
+  return i != all.end() && than < i->second.vers && now < i->second.until;
 }
 
-bool recent_erasures::cover(std::string_view key, const stored_value& found) const {
-  if (!tags_.empty() && std::any_of(found.tags.begin(), found.tags.end(),
-                                    [&](auto& tag) { return is_newer(tags_, tag, found.vers); }))
+bool recent_erasures::cover(std::string_view key, const stored_value& found, wall_time now) const {
+  if (!tags_.empty() && std::any_of(found.tags.begin(), found.tags.end(), [&](auto& tag) {
+        return is_newer(tags_, tag, found.vers, now);
+      }))
     return true;
   return std::any_of(lengths_.begin(), lengths_.end(), [&](auto& x) {
-    return x.first <= key.size() && is_newer(prefixes_, key.substr(0, x.first), found.vers);
+    return x.first <= key.size() && is_newer(prefixes_, key.substr(0, x.first), found.vers, now);
   });
 }
 

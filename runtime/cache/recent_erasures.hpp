@@ -3,13 +3,12 @@
 
 #include "dbs/messages/cache/cache.hpp"
 #include "dbs/runtime/cache/stored_value.hpp"
+#include "dbs/runtime/cache/text_map.hpp"
 #include "dbs/runtime/cache/version.hpp"
 
 #include <cstddef>
 #include <map>
-#include <string>
 #include <string_view>
-#include <unordered_map>
 
 namespace dbs::cache {
 
@@ -19,14 +18,14 @@ public:
   /// More prefixes, or tags, are not taken.
   static constexpr size_t max_texts = 10'000;
 
-  /// Forgets what is too old, if that makes room. False if there is none.
+  /// Forgets what is too old. False if there is no room.
   bool has_room_for(const cache_invalidate& what, wall_time now);
 
   /// `vers` is newer than all before.
   void add(const cache_invalidate& what, const version& vers, wall_time until);
 
   /// Whether it was erased after it had been made.
-  bool cover(std::string_view key, const stored_value& found) const;
+  bool cover(std::string_view key, const stored_value& found, wall_time now) const;
 
 private:
   struct mark {
@@ -34,14 +33,16 @@ private:
     wall_time until;
   };
 
-  using marks = std::unordered_map<std::string, mark>;
+  using marks = text_map<mark>;
 
-  static bool is_newer(const marks& all, std::string_view text, const version& than);
+  void forget_old(wall_time now);
+  static bool is_newer(const marks& all, std::string_view text, const version& than, wall_time now);
 
   marks tags_;
   marks prefixes_;
   /// How many prefixes have a length.
   std::map<size_t, size_t> lengths_;
+  wall_time looked_through_ = wall_time::min();
 };
 
 } // namespace dbs::cache

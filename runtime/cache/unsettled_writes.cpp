@@ -3,14 +3,22 @@
 namespace dbs::cache {
 
 unsettled_writes::state* unsettled_writes::find(std::string_view key, const version& vers) {
-  auto i = all_.find(std::string{key});
+  auto i = all_.find(key);
   return i != all_.end() && i->second.vers == vers ? &i->second : nullptr;
 }
 
 void unsettled_writes::begin(std::string_view key, const version& vers, level_set levels) {
   auto& x = all_[std::string{key}];
   // What failed before, and is not written now, is still to be removed.
-  x = {vers, levels, without(x.failed | x.open, levels)};
+  x = {vers, levels, without(x.failed | x.open, levels), false};
+}
+
+void unsettled_writes::begin_removal(const failed_write& what) {
+  auto i = all_.find(what.key);
+  if (i == all_.end())
+    return;
+  auto& x = i->second;
+  x = {what.vers, x.open | what.levels, without(x.failed, what.levels), true};
 }
 
 void unsettled_writes::renew(std::string_view key, const version& vers, const version& newer) {
@@ -42,7 +50,8 @@ void unsettled_writes::fail(std::string_view key, const version& vers, level_set
 
 void unsettled_writes::spoil(std::string_view key, const version& vers, level_set levels) {
   auto& x = all_[std::string{key}];
-  x = {vers, no_level, x.failed | x.open | levels};
+  if (x.vers < vers)
+    x = {vers, no_level, x.failed | x.open | levels, true};
 }
 
 void unsettled_writes::fail_all() noexcept {
@@ -55,17 +64,23 @@ void unsettled_writes::fail_all() noexcept {
 const version* unsettled_writes::newest(std::string_view key) const {
   if (all_.empty())
     return nullptr;
-  auto i = all_.find(std::string{key});
+  auto i = all_.find(key);
   return i != all_.end() ? &i->second.vers : nullptr;
 }
 
-std::vector<unsettled_writes::failed_write> unsettled_writes::failed(size_t most) const {
+std::vector<unsettled_writes::failed_write> unsettled_writes::failed(size_t most,
+                                                                     level_set there) const {
   std::vector<failed_write> result;
   for (auto& [key, x] : all_) {
     if (result.size() == most)
       break;
-    if (x.open == no_level)
-      result.push_back({key, x.failed});
+    auto levels = x.failed & there;
+    if (x.open != no_level || levels == no_level)
+      continue;
+    auto vers = x.vers;
+    if (!x.removes)
+      ++vers.sequence;
+    result.push_back({key, vers, levels});
   }
   return result;
 }

@@ -5,13 +5,13 @@
 // remove the key as soon as it is there again.
 #pragma once
 
+#include "dbs/runtime/cache/text_map.hpp"
 #include "dbs/runtime/cache/version.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace dbs::cache {
@@ -37,15 +37,18 @@ public:
   /// More keys are not taken: whoever writes is told so.
   static constexpr size_t max_keys = 10'000;
 
+  /// What is to be removed from where.
   struct failed_write {
     std::string key;
+    /// That of the removal: later than the write, and not later than what came behind it.
+    version vers;
     level_set levels;
   };
 
   size_t size() const noexcept { return all_.size(); }
 
   bool has_room_for(std::string_view key) const {
-    return all_.size() < max_keys || all_.contains(std::string{key});
+    return all_.size() < max_keys || all_.find(key) != all_.end();
   }
 
   /// A write of `vers` to `levels` begins; it is newer than the one before.
@@ -53,6 +56,9 @@ public:
 
   /// The same write goes on under a newer version.
   void renew(std::string_view key, const version& vers, const version& newer);
+
+  /// A removal that `failed` has told begins.
+  void begin_removal(const failed_write& what);
 
   bool is_latest(std::string_view key, const version& vers) const;
 
@@ -62,7 +68,8 @@ public:
   /// It has not, or nobody knows.
   void fail(std::string_view key, const version& vers, level_set level);
 
-  /// What has arrived is to be removed again, from `levels`, as of `vers`.
+  /// What has arrived, or may arrive, is to be removed again, from `levels`, as of `vers`. Means
+  /// nothing if there is a newer write.
   void spoil(std::string_view key, const version& vers, level_set levels);
 
   /// All that have begun: whoever waited for them is gone.
@@ -71,19 +78,22 @@ public:
   /// Null if every write of the key has arrived.
   const version* newest(std::string_view key) const;
 
-  /// Up to `most` keys whose write has failed somewhere, and runs nowhere.
-  std::vector<failed_write> failed(size_t most) const;
+  /// Up to `most` keys whose write has failed on one of the levels that are `there`, and runs
+  /// nowhere.
+  std::vector<failed_write> failed(size_t most, level_set there) const;
 
 private:
   struct state {
     version vers;
     level_set open;
     level_set failed;
+    /// What failed is a removal.
+    bool removes;
   };
 
   state* find(std::string_view key, const version& vers);
 
-  std::unordered_map<std::string, state> all_;
+  text_map<state> all_;
 };
 
 } // namespace dbs::cache

@@ -15,4 +15,10 @@ struct version {
   friend auto operator<=>(const version&, const version&) = default;
 };
 
+/// A sequence that microseconds since 1970 reach in centuries, or an epoch that counts more than
+/// owners can have been, is a mistake, or worse.
+constexpr bool is_credible(const version& vers) noexcept {
+  return vers.epoch <= UINT32_MAX && vers.sequence < uint64_t{1} << 53;
+}
+
 } // namespace dbs::cache

@@ -74,6 +74,15 @@ l1_outcome l1_shard::put(uint64_t hash, std::string_view key, std::string_view v
   return result;
 }
 
+std::optional<l1_known> l1_shard::known(uint64_t hash, std::string_view key, time_point now) {
+  std::lock_guard guard{mutex_};
+  auto* newest = newest_of(hash, key, now);
+  if (newest == nullptr)
+    return std::nullopt;
+  return l1_known{newest->vers(), !is_tombstone(*newest) && newest->kind() == entry_kind::value &&
+                                      now < newest->hard()};
+}
+
 bool l1_shard::erase(uint64_t hash, std::string_view key) {
   std::lock_guard guard{mutex_};
   auto* e = index_.find(hash, key);

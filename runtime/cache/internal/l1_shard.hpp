@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string_view>
 
 namespace dbs::cache {
@@ -38,6 +39,7 @@ public:
 
   // -- for writers: see l1_store -----------------------------------------------------
 
+  std::optional<l1_known> known(uint64_t hash, std::string_view key, time_point now);
   l1_outcome put(uint64_t hash, std::string_view key, std::string_view value,
                  const entry_meta& meta, time_point now);
   bool erase(uint64_t hash, std::string_view key);

@@ -369,3 +369,76 @@ TEST_CASE("a read that began behind an answered erasure is not answered with wha
   s.l3.answer(0);
   CHECK(s.answer(read) == "none");
 }
+
+TEST_CASE("an answered write does not become newer than what others have written since") {
+  two_levels s;
+  auto token = s.put("k", "ours");
+  s.l2.answer();
+  CHECK(s.answer(token) == "done");
+  // given another process that erases the key before the write has come to the third level
+  stored_value gone;
+  gone.kind = stored_kind::tombstone;
+  gone.vers = {1, s.l2.content.at("k").vers.sequence + 1000};
+  s.l2.content["k"] = s.l3.content["k"] = gone;
+  s.l3.answer();
+  CHECK(s.l3.pending().empty());
+  CHECK(s.l3.content.at("k") == gone);
+}
+
+TEST_CASE("what L3 has is not believed if L2 has heard of something newer") {
+  two_levels s;
+  s.l3.content["k"] = s.stored("old", {1, 1});
+  s.l2.content["k"] = s.stored("", {1, 2});
+  s.l2.content["k"].kind = stored_kind::tombstone;
+  auto read = s.get("k");
+  s.l2.answer();
+  s.l3.answer();
+  CHECK(s.answer(read) == "none");
+}
+
+TEST_CASE("what is removed since it did not arrive takes nothing newer with it") {
+  one_level s;
+  auto failed = s.put("k", "ours", cache_reach::l1);
+  s.l2.fail();
+  CHECK(s.answer(failed) == "done");
+  // given another process that writes the key meanwhile
+  s.advance(500ms);
+  auto theirs =
+      s.stored("theirs", {1, static_cast<uint64_t>(s.wall().time_since_epoch().count()) * 1000});
+  s.l2.content["k"] = theirs;
+  s.advance(500ms);
+  REQUIRE(s.l2.pending() == std::vector<std::string>{"write k"});
+  s.l2.answer();
+  CHECK(s.l2.content.at("k") == theirs);
+  CHECK(s.memory->unsettled.size() == 0);
+}
+
+TEST_CASE("keys that a level which is away has not heard of do not hold up those of another") {
+  two_levels s;
+  s.l3_link->down();
+  for (auto i = 0; i < 300; ++i)
+    s.put("k" + std::to_string(i), "x");
+  s.l2.answer_all();
+  s.put("late", "x", cache_reach::l1);
+  s.l2.fail();
+  s.advance(1s);
+  CHECK(s.l2.pending() == std::vector<std::string>{"write late"});
+}
+
+TEST_CASE("an invalidation is answered at its deadline, and comes about all the same") {
+  one_level s;
+  s.register_loader("p");
+  s.load("p:1");
+  s.l2.answer();
+  s.loader_says("old");
+  s.core().invalidate({cache_scope::prefix, "p:"}, s.now() + 1s, 99);
+  CHECK(s.l2.pending() == std::vector<std::string>{"fill p:1"});
+  s.advance(1s);
+  CHECK(s.answer(99) == "in_doubt");
+  s.l2.answer();
+  CHECK(s.l2.pending() == std::vector<std::string>{"erase_prefix p:"});
+  CHECK(s.l2.calls.at(0).deadline > s.now());
+  s.l2.answer();
+  CHECK(s.core().waiting() == 0);
+  CHECK(s.answered_twice == 0);
+}

@@ -35,11 +35,11 @@ std::string with(std::string bytes, size_t at, std::string_view other) {
 } // namespace
 
 TEST_CASE("an envelope has every byte in its place") {
-  auto what = made_stored("hello", {1, 0x0102030405060708}, {"red", "x"});
+  auto what = made_stored("hello", {1, 0x0002030405060708}, {"red", "x"});
   what.soft = wall_time{std::chrono::milliseconds{0x0a0b}};
   CHECK(encoded(what) == "\x9a\x01"
                          "\xcf\0\0\0\0\0\0\0\x01"
-                         "\xcf\x01\x02\x03\x04\x05\x06\x07\x08"
+                         "\xcf\0\x02\x03\x04\x05\x06\x07\x08"
                          "\xcf\0\0\0\0\0\0\x0a\x0b"
                          "\xcf\xff\xff\xff\xff\xff\xff\xff\xff"
                          "\0\0\xce\0\0\0\5\xdc\0\2\xd9\3red\xd9\1x\xc6\0\0\0\5hello"s);

@@ -13,7 +13,8 @@ class made_entry {
 public:
   explicit made_entry(uint32_t hash, std::string_view key = "key", std::string_view value = "",
                       const entry_meta& meta = {})
-      : memory_(std::make_unique<std::byte[]>(entry::bytes_for(key.size(), value.size(), meta.tags != 0))),
+      : memory_(std::make_unique<std::byte[]>(
+            entry::bytes_for(key.size(), value.size(), meta.tags != 0))),
         entry_(entry::make(memory_.get(), hash, key, value, meta)) {}
 
   entry& operator*() const noexcept { return *entry_; }

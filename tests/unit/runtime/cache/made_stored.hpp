@@ -39,7 +39,8 @@ cache::stored_value random_stored(Random& random) {
                          : cache::wall_time{std::chrono::milliseconds{below(uint64_t{1} << 50)}};
   };
   cache::stored_value result;
-  result.vers = {random() >> below(64), random() >> below(64)};
+  // As far as they are credible.
+  result.vers = {random() >> (32 + below(32)), random() >> (11 + below(53))};
   result.kind = static_cast<cache::stored_kind>(below(3));
   result.soft = time();
   result.hard = time();
