@@ -19,21 +19,22 @@ blocking_cache::blocking_cache(caf::actor_system& system, cache_actor cache,
     : self_(system), cache_(std::move(cache)), memory_(std::move(memory)), options_(options) {}
 
 caf::expected<cache_value> blocking_cache::get(const std::string& key) {
-  if (auto here = internal::look_up(*memory_, key))
+  if (auto here = memory_->look_up(key))
     return std::move(*here);
-  return ask<cache_value>(get_atom_v, cache_get{key});
+  return ask<cache_value>(get_atom_v, cache_get{key, false, false, true});
 }
 
 caf::expected<cache_value> blocking_cache::get_or_load(const std::string& key) {
-  if (auto here = internal::look_up(*memory_, key))
+  if (auto here = memory_->look_up(key))
     return std::move(*here);
-  return ask<cache_value>(get_atom_v, cache_get{key, true});
+  return ask<cache_value>(get_atom_v, cache_get{key, true, false, true});
 }
 
 caf::expected<std::vector<cache_value>> blocking_cache::mget(std::vector<std::string> keys) {
   internal::found_values found{*memory_, keys};
   if (!found.complete()) {
-    auto rest = ask<std::vector<cache_value>>(get_atom_v, cache_get_many{std::move(keys)});
+    auto rest =
+        ask<std::vector<cache_value>>(get_atom_v, cache_get_many{std::move(keys), false, true});
     if (!rest)
       return std::move(rest.error());
     found.add(*rest);

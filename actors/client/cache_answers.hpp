@@ -15,18 +15,6 @@
 
 namespace dbs::internal {
 
-/// What memory has of a key, if it is fresh.
-inline std::optional<cache_value> look_up(cache::cache_memory& memory, std::string_view key,
-                                          bool without_value = false) {
-  std::optional<cache_value> result;
-  memory.read_fresh(key, [&](const cache::l1_view& view) {
-    auto found = view.meta.kind == cache::entry_kind::value;
-    result.emplace(cache_value{found, found && !without_value ? blob{view.value} : blob{},
-                               cache_source::l1, false});
-  });
-  return result;
-}
-
 /// A value that is here, or on its way.
 template <class Pending>
 class [[nodiscard]] value_answer {
@@ -71,7 +59,7 @@ public:
   /// Leaves in `keys` those that memory does not have.
   found_values(cache::cache_memory& memory, std::vector<std::string>& keys) : all_(keys.size()) {
     for (size_t i = 0; i < keys.size(); ++i) {
-      if (auto here = look_up(memory, keys[i])) {
+      if (auto here = memory.look_up(keys[i])) {
         all_[i] = std::move(*here);
       } else {
         // Not onto itself, which would leave it empty.

@@ -35,7 +35,7 @@ public:
                call_options options = {})
       : cache_(std::move(cache)), memory_(std::move(memory)), options_(options) {}
 
-  /// For those who want messages: these do not look into memory on the caller's thread.
+  /// For those who want messages. Memory is looked into there, not on the caller's thread.
   const cache_actor& actor() const noexcept { return cache_; }
 
   /// A client whose calls must be answered within `timeout`.
@@ -69,19 +69,19 @@ public:
   /// The handler gets a `cache_value`; a key that is not there is not an error.
   template <class Self>
   auto get(Self* self, std::string key) const {
-    return ask(self, cache_get{std::move(key)});
+    return ask(self, cache_get{std::move(key), false, false, true});
   }
 
   /// What no level knows is loaded by the loader of the key's namespace.
   template <class Self>
   auto get_or_load(Self* self, std::string key) const {
-    return ask(self, cache_get{std::move(key), true});
+    return ask(self, cache_get{std::move(key), true, false, true});
   }
 
   /// The handler gets a bool.
   template <class Self>
   auto exists(Self* self, std::string key) const {
-    return internal::existence_answer{ask(self, cache_get{std::move(key), false, true})};
+    return internal::existence_answer{ask(self, cache_get{std::move(key), false, true, true})};
   }
 
   /// The handler gets a `std::vector<cache_value>` in the order of the keys. What memory does
@@ -188,7 +188,7 @@ private:
   template <class Self>
   auto ask(Self* self, cache_get what) const {
     using answer = internal::value_answer<decltype(send(self, get_atom_v, std::move(what)))>;
-    if (auto here = internal::look_up(*memory_, what.key, what.without_value))
+    if (auto here = memory_->look_up(what.key, what.without_value))
       return answer{std::move(*here)};
     return answer{send(self, get_atom_v, std::move(what))};
   }
@@ -200,7 +200,7 @@ private:
     if (found.complete())
       return internal::values_answer<pending>{std::move(found)};
     return internal::values_answer<pending>{
-        std::move(found), send(self, get_atom_v, cache_get_many{std::move(keys), load})};
+        std::move(found), send(self, get_atom_v, cache_get_many{std::move(keys), load, true})};
   }
 
   cache_actor cache_;

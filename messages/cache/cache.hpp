@@ -71,12 +71,15 @@ struct cache_get {
   bool load = false;
   /// Leaves the bytes out of the answer.
   bool without_value = false;
+  /// Whoever asks has looked into memory already, without success: L1 is not asked again.
+  bool looked = false;
 };
 
 template <class Inspector>
 bool inspect(Inspector& f, cache_get& x) {
   return f.object(x).fields(f.field("key", x.key), f.field("load", x.load),
-                            f.field("without_value", x.without_value));
+                            f.field("without_value", x.without_value),
+                            f.field("looked", x.looked));
 }
 
 struct cache_get_many {
@@ -84,11 +87,14 @@ struct cache_get_many {
 
   std::vector<std::string> keys;
   bool load = false;
+  /// As that of `cache_get`, for all keys.
+  bool looked = false;
 };
 
 template <class Inspector>
 bool inspect(Inspector& f, cache_get_many& x) {
-  return f.object(x).fields(f.field("keys", x.keys), f.field("load", x.load));
+  return f.object(x).fields(f.field("keys", x.keys), f.field("load", x.load),
+                            f.field("looked", x.looked));
 }
 
 struct cache_put {

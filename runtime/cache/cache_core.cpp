@@ -66,6 +66,12 @@ void cache_core::get(cache_get what, time_point deadline, request_token token) {
     refused = admit(1, deadline);
   if (refused)
     return owner_.on_value(token, std::move(refused));
+  if (!what.looked) {
+    if (auto here = memory_->look_up(what.key, what.without_value)) {
+      --waiting_;
+      return owner_.on_value(token, std::move(*here));
+    }
+  }
   waiter who{token, deadline, 0, false, what.load, what.without_value};
   if (auto* f = join(std::move(what.key), who))
     ask_l2({&f, 1});
@@ -89,6 +95,12 @@ void cache_core::get(cache_get_many what, time_point deadline, request_token tok
   std::vector<cache_flight*> fresh;
   for (uint32_t i = 0; i < what.keys.size(); ++i) {
     waiter who{where, deadline, i, true, what.load, false};
+    if (!what.looked) {
+      if (auto here = memory_->look_up(what.keys[i])) {
+        answer(who, *here);
+        continue;
+      }
+    }
     if (auto* f = join(std::move(what.keys[i]), who))
       fresh.push_back(f);
   }

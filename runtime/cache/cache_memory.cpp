@@ -21,4 +21,14 @@ l1_options options_of(const cache_settings& settings, const coarse_clock& clock)
 cache_memory::cache_memory(const cache_settings& settings, coarse_clock clock, wall_clock wall_now)
     : l1(options_of(settings, clock)), coarse(clock), wall(std::move(wall_now)), versions(wall) {}
 
+std::optional<cache_value> cache_memory::look_up(std::string_view key, bool without_value) {
+  std::optional<cache_value> result;
+  read_fresh(key, [&](const l1_view& view) {
+    auto found = view.meta.kind == entry_kind::value;
+    result.emplace(cache_value{found, found && !without_value ? blob{view.value} : blob{},
+                               cache_source::l1, false});
+  });
+  return result;
+}
+
 } // namespace dbs::cache

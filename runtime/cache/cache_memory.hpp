@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -70,6 +71,9 @@ struct cache_memory {
     }
     return fresh;
   }
+
+  /// What L1 has of a key, if it is fresh.
+  std::optional<cache_value> look_up(std::string_view key, bool without_value = false);
 
   l1_store l1;
   namespaces names;

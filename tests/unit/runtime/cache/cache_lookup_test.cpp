@@ -155,6 +155,20 @@ TEST_CASE("what has expired, or was erased, is not there") {
   CHECK_FALSE(s.in_l1("k"));
 }
 
+TEST_CASE("who has not looked into memory is answered from there") {
+  one_level s;
+  s.l2.at_once = true;
+  s.l2.content["a"] = s.stored("A", {1, 1});
+  s.l2.content["b"] = s.stored("B", {1, 1});
+  s.get("a");
+  s.l2.content.clear();
+  s.core().get(cache_get{"a"}, time_point::max(), 71);
+  CHECK(s.answer(71) == "l1 A");
+  s.core().get(cache_get_many{{"b", "a"}}, time_point::max(), 72);
+  CHECK(s.answer(72) == "none, l1 A");
+  CHECK(s.core().waiting() == 0);
+}
+
 TEST_CASE("a negative entry says that there is nothing, from every level") {
   one_level s;
   s.l2.content["k"] = s.stored("", {1, 1});

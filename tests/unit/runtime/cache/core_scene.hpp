@@ -229,17 +229,17 @@ public:
   // -- asking --------------------------------------------------------------------------
 
   request_token get(const std::string& key, time_point deadline = time_point::max()) {
-    core().get(cache_get{key}, deadline, ++last_);
+    core().get(cache_get{key, false, false, true}, deadline, ++last_);
     return last_;
   }
 
   request_token load(const std::string& key, time_point deadline = time_point::max()) {
-    core().get(cache_get{key, true}, deadline, ++last_);
+    core().get(cache_get{key, true, false, true}, deadline, ++last_);
     return last_;
   }
 
   request_token mget(std::vector<std::string> keys, bool load = false) {
-    core().get(cache_get_many{std::move(keys), load}, time_point::max(), ++last_);
+    core().get(cache_get_many{std::move(keys), load, true}, time_point::max(), ++last_);
     return last_;
   }
 
