@@ -53,12 +53,6 @@ void cache_routes::get(const http_request& request, const http_responder& answer
   auto wanted = parse_cache_get(request.query);
   if (!wanted)
     return refuse(answer, wanted.error());
-  // Memory is looked into here: whoever sends a message has done so already.
-  blob here;
-  if (cache_.read(wanted->what.key, [&here](std::string_view x) { here = blob{x}; })) {
-    answer.answer(json_response(to_json(cache_value{true, here, cache_source::l1, false})));
-    return;
-  }
   wait_for(answer, wanted->timeout);
   ask_within(self_, wanted->timeout, cache_.actor(), get_atom_v, std::move(wanted->what))
       .then([answer](const cache_value& x) { answer.answer(json_response(to_json(x))); },
