@@ -61,28 +61,43 @@ public:
     return {at, answer->failure(), std::move(*answer)};
   }
 
-  /// Answers the current request, now or later, with `values`, or else what the script has.
+  /// Answers the current request, now or later, with what the script has.
+  template <class T>
+  caf::result<T> give(verdict what) {
+    if constexpr (std::is_void_v<T>) {
+      return deliver<T>(std::move(what));
+    } else {
+      // Before anything is promised: it may be of a wrong type.
+      auto value = what.answer.template what<T>();
+      return deliver<T>(std::move(what), std::move(value));
+    }
+  }
+
+  /// The same with `value`.
+  template <class T>
+  caf::result<T> give(verdict what, T value) {
+    return deliver<T>(std::move(what), std::move(value));
+  }
+
+private:
   template <class T, class... Ts>
-  caf::result<T> give(verdict what, Ts... values) {
+  caf::result<T> deliver(verdict what, Ts... values) {
     auto later = std::make_shared<reply<T>>(self_);
-    auto deliver = [later, what, values...] {
-      if (what.why)
-        later->deliver(what.why);
-      else if constexpr (std::is_void_v<T> || sizeof...(Ts) > 0)
-        later->deliver(values...);
+    auto answer = [later, why = std::move(what.why), values...] {
+      if (why)
+        later->deliver(why);
       else
-        later->deliver(what.answer.template what<T>());
+        later->deliver(values...);
     };
     if (what.at == never)
       unanswered_.push_back(std::move(later));
     else if (what.at <= self_->now())
-      deliver();
+      answer();
     else
-      self_->timers().schedule(what.at, std::move(deliver));
+      self_->timers().schedule(what.at, std::move(answer));
     return reply<T>::pending();
   }
 
-private:
   Self* self_;
   std::shared_ptr<call_script> script_;
   /// Replies that are never given; they answer `restarted` when the manager ends.
