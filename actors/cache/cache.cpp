@@ -41,6 +41,7 @@ cache_state::~cache_state() = default;
 cache_state::actor_type::behavior_type cache_state::make_behavior() {
   // The core counts them, and has something stale for some.
   self_->answer_late_requests();
+  self_->gather_requests();
   return {
       // -- cache_actor
       [this](get_atom, const call_context& context, cache_get& what) -> caf::result<cache_value> {

@@ -35,9 +35,7 @@ struct cache_l3_options {
   std::shared_ptr<observe::logger> log;
   cache::l3_limits limits;
   /// What all hosts agree on.
-  std::function<cache::wall_time()> clock = [] {
-    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-  };
+  cache::wall_clock clock = cache::system_wall_time;
 };
 
 /// Owns the level's logic, which the cache calls directly, in the turns of the loop. At the

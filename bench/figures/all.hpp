@@ -13,6 +13,7 @@ std::vector<figure> all_figures();
 // The parts, one per source file.
 std::vector<figure> actor_figures();
 std::vector<figure> redis_figures();
+std::vector<figure> cache_figures();
 std::vector<figure> crash_figures();
 std::vector<figure> database_figures();
 std::vector<figure> l1_figures();

@@ -1,9 +1,9 @@
-// Hits in the L1 store against caches that take locks.
+// Hits in L1, through a client of the cache, against caches that take locks.
 #include "figures/all.hpp"
 #include "peers/clock_cache.hpp"
 #include "peers/mutex_lru.hpp"
 
-#include "dbs/runtime/cache/l1_store.hpp"
+#include "dbs/actors/client/cache_client.hpp"
 
 #include <fmt/core.h>
 
@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -102,18 +103,60 @@ private:
   const key_sequence& keys_;
 };
 
-/// With room for twice as many, so that no shard is full.
+/// What clients of the cache read, with room for twice as many, so that no shard is full. Nobody
+/// is behind it: everything is there.
+class cache_memory_under_test {
+public:
+  explicit cache_memory_under_test(size_t keys)
+      : memory_(std::make_shared<cache::cache_memory>(settings(keys))),
+        client_(cache_actor{}, memory_) {}
+
+  void put(const std::string& key, const std::string& value) { memory_->l1.put(key, value); }
+
+  bool find(const std::string& key, std::string& to) const { return client_.find(key, to); }
+
+  /// Of one entry, beyond key and value.
+  double overhead(size_t key_and_value) const {
+    auto stats = memory_->l1.stats();
+    return static_cast<double>(stats.bytes) / static_cast<double>(stats.entries) -
+           static_cast<double>(key_and_value);
+  }
+
+private:
+  static cache_settings settings(size_t keys) {
+    cache_settings result;
+    result.l1_size = static_cast<uint32_t>(2 * keys);
+    result.l1_mib = 1024;
+    return result;
+  }
+
+  std::shared_ptr<cache::cache_memory> memory_;
+  cache_client client_;
+};
+
 class store_under_test {
 public:
   explicit store_under_test(const key_sequence& keys)
-      : store_({.limits = {.entries = 2 * keys.keys().size(), .bytes = size_t{1} << 30}}),
-        filled_(store_, keys) {}
+      : memory_(keys.keys().size()), filled_(memory_, keys) {}
 
   double rate(size_t threads) { return filled_.rate(threads); }
 
+  double overhead() const { return memory_.overhead(20 + 100); }
+
 private:
-  cache::l1_store store_;
-  filled<cache::l1_store> filled_;
+  cache_memory_under_test memory_;
+  filled<cache_memory_under_test> filled_;
+};
+
+class overhead : public contest {
+public:
+  explicit overhead(size_t keys) : keys_(keys), store_(keys_) {}
+
+  reading round(bool) override { return {store_.overhead()}; }
+
+private:
+  key_sequence keys_;
+  store_under_test store_;
 };
 
 double ns_of(double rate) {
@@ -184,6 +227,7 @@ std::vector<figure> l1_figures() {
        make<hit_duel<clock_cache>>(many, size_t{1})},
       {"l1_hit_1m_vs_clock_2_threads", "ns", placement::free, clock, "<= 1",
        make<hit_duel<clock_cache>>(many, size_t{2})},
+      {"l1_entry_overhead", "bytes", placement::free, "", "<= 96", make<overhead>(many), 1},
   };
 }
 

@@ -24,6 +24,8 @@ public:
 
   redis_client redis() const { return services_.redis(); }
 
+  cache_client cache() const { return services_.cache(); }
+
 private:
   program_config config_;
   caf::actor_system system_{config_};

@@ -20,7 +20,7 @@ namespace {
 /// What a program takes beyond the window.
 constexpr std::chrono::seconds overhead_limit{30};
 
-/// The interpreter of Debian, by its path: the packages python3-asyncpg and
+/// The interpreter of Debian, by its path: the packages python3-asyncpg, python3-redis and
 /// python3-uvloop belong to it, and another python3 in PATH does not see them.
 constexpr const char* debians_python = "/usr/bin/python3";
 
@@ -44,10 +44,10 @@ std::string run(const std::filesystem::path& what, std::vector<std::string> argu
 
 /// Runs a script of this folder, which prints its rate in its last line.
 double run_script(const std::filesystem::path& interpreter, const std::string& script,
-                  std::vector<std::string> arguments, window how) {
+                  std::vector<std::string> arguments, window how, int rows = kv_rows) {
   arguments.insert(arguments.begin(), std::string{DBS_BENCH_PEERS "/"} + script);
   arguments.insert(arguments.end(),
-                   {std::to_string(kv_rows), seconds(how.warm_up), seconds(how.counted)});
+                   {std::to_string(rows), seconds(how.warm_up), seconds(how.counted)});
   return std::stod(testing::tail(run(interpreter, std::move(arguments), how), 1));
 }
 
@@ -88,6 +88,15 @@ double node_postgres_pool(const program_load& load) {
 double ioredis(const std::string& host, uint16_t port, int callers, window how) {
   return run_script(program("node"), "ioredis.mjs",
                     {host, std::to_string(port), std::to_string(callers)}, how);
+}
+
+double python_stack(const char* mode, const std::string& redis_host, uint16_t redis_port,
+                    const testing::private_postgres& postgres, int callers, int rows, window how) {
+  return run_script(debians_python, "redis_asyncio.py",
+                    {mode, redis_host, std::to_string(redis_port),
+                     postgres.socket_directory().string(), std::to_string(postgres.port()),
+                     std::to_string(callers)},
+                    how, rows);
 }
 
 double pgbench(const program_load& load) {

@@ -33,6 +33,11 @@ double node_postgres_pool(const program_load& load);
 /// NODE_PATH.
 double ioredis(const std::string& host, uint16_t port, int callers, window how);
 
+/// Python's redis.asyncio, alone or with a dict before it and asyncpg behind it: see
+/// redis_asyncio.py for the modes.
+double python_stack(const char* mode, const std::string& redis_host, uint16_t redis_port,
+                    const testing::private_postgres& postgres, int callers, int rows, window how);
+
 /// pgbench -M prepared, with as many clients as `load` has connections.
 double pgbench(const program_load& load);
 

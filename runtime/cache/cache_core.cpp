@@ -33,7 +33,7 @@ void cache_core::start() {
 caf::error cache_core::admit(size_t requests, time_point deadline) {
   if (drains_)
     return fail(errc::draining, "the cache is shutting down");
-  if (deadline <= timers_.now()) {
+  if (deadline != time_point::max() && deadline <= timers_.now()) {
     ++memory_->counts.late;
     return fail(errc::deadline_exceeded, "the deadline had passed before the cache was asked");
   }
@@ -131,6 +131,8 @@ cache_flight* cache_core::join(std::string key, const waiter& who) {
   f.waiters.push_back(who);
   f.options = memory_->names.find(f.key);
   f.wants_load = who.wants_load;
+  if (auto* newest = memory_->unsettled.newest(f.key))
+    f.least = *newest;
   f.uses_l3 = l3_has(f.options.get());
   current_.emplace(f.key, &f);
   return &f;

@@ -150,6 +150,8 @@ private:
     level_set needed = no_level;
     caf::error failure;
     time_point deadline;
+    /// Erasures that begin when it has ended.
+    std::vector<size_t> awaited_by;
   };
 
   /// An invalidation on its way to the levels.
@@ -157,8 +159,12 @@ private:
     cache_invalidate what;
     version vers;
     request_token token = 0;
+    time_point deadline;
+    /// Writes that have to end first.
+    size_t awaited = 0;
+    /// Levels that have not answered.
     size_t open = 0;
-    caf::error failure;
+    caf::error failure = {};
   };
 
   /// What a token of a level stands for; the rest of it is the index.
@@ -203,7 +209,7 @@ private:
   /// True if it is answered, or has gone on to its loader.
   bool heard(cache_flight& f, bool of_l2, caf::expected<std::optional<stored_value>> found);
   bool accept(cache_flight& f, stored_value&& found, cache_source from);
-  bool is_outdated(std::string_view key, const stored_value& found) const;
+  bool is_outdated(const cache_flight& f, const stored_value& found) const;
   /// Whether a value past its time may be served for `window`.
   bool is_within(const stored_value& what, caf::timespan window) const;
   void not_found(cache_flight& f);
@@ -239,8 +245,10 @@ private:
   bool keep_in_l1(std::string_view key, const stored_value& what);
   static level_set needed_for(cache_reach reach, level_set levels) noexcept;
   wall_time after(wall_time now, caf::timespan ttl);
+  void end_write(size_t index);
   void schedule_repairs();
   void repair();
+  void send_erasure(size_t index);
   void end_erasure_part(size_t index, caf::expected<void> what);
   void erase_here(const cache_invalidate& what);
 

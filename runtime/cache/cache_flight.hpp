@@ -37,6 +37,9 @@ struct cache_flight {
   /// The key was written or invalidated since it began. It answers those who wait, who have
   /// asked before, but nobody joins it any more, and nothing of it is kept.
   bool detached = false;
+  /// The last write before it began, if that had not arrived everywhere: what is older is not
+  /// believed, though the write may have arrived by the time when it is heard.
+  version least;
   /// Somebody wants the loader called, be it to renew what was served stale.
   bool wants_load = false;
   /// Nobody may be left who waits for it: it renews what was served stale.

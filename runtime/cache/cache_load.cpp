@@ -98,7 +98,7 @@ caf::expected<stored_value> cache_core::made_of(const cache_flight& f, cache_loa
 }
 
 void cache_core::keep_loaded(const cache_flight& f, const stored_value& what) {
-  if (f.detached || is_outdated(f.key, what)) {
+  if (f.detached || is_outdated(f, what)) {
     ++memory_->counts.discarded;
   } else if (what.kind == stored_kind::negative && f.options->negative_ttl.count() == 0) {
     memory_->l1.erase(f.key, what.vers);

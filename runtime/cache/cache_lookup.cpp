@@ -14,10 +14,6 @@ cache_value value_of(const stored_value& what, cache_source from, bool stale) {
   return {what.kind == stored_kind::value, what.value, from, stale};
 }
 
-bool has_tag(const stored_value& what, const std::string& tag) {
-  return std::find(what.tags.begin(), what.tags.end(), tag) != what.tags.end();
-}
-
 } // namespace
 
 // -- asking the levels -----------------------------------------------------------------
@@ -118,7 +114,7 @@ bool cache_core::heard(cache_flight& f, bool of_l2,
 
 bool cache_core::accept(cache_flight& f, stored_value&& found, cache_source from) {
   auto now = memory_->wall();
-  if (found.kind == stored_kind::tombstone || now >= found.hard || is_outdated(f.key, found))
+  if (found.kind == stored_kind::tombstone || now >= found.hard || is_outdated(f, found))
     return false;
   if (now < found.soft) {
     if (!f.detached) {
@@ -143,14 +139,12 @@ bool cache_core::accept(cache_flight& f, stored_value&& found, cache_source from
   return true;
 }
 
-bool cache_core::is_outdated(std::string_view key, const stored_value& found) const {
-  if (auto* newest = memory_->unsettled.newest(key); newest != nullptr && found.vers < *newest)
+bool cache_core::is_outdated(const cache_flight& f, const stored_value& found) const {
+  if (found.vers < f.least)
     return true;
-  return std::any_of(memory_->erasures.begin(), memory_->erasures.end(), [&](auto& x) {
-    return found.vers < x.vers &&
-           (x.what.scope == cache_scope::prefix ? key.starts_with(x.what.text)
-                                                : has_tag(found, x.what.text));
-  });
+  if (auto* newest = memory_->unsettled.newest(f.key); newest != nullptr && found.vers < *newest)
+    return true;
+  return memory_->erasures.cover(f.key, found);
 }
 
 bool cache_core::is_within(const stored_value& what, caf::timespan window) const {
@@ -206,6 +200,7 @@ void cache_core::finish(cache_flight& f) {
   f.waiters.clear();
   f.options.reset();
   f.detached = f.wants_load = f.renews = f.loading = f.uses_l3 = f.level_failed = false;
+  f.least = {};
   f.seen_l2.reset();
   f.seen_l3.reset();
   f.stale.reset();

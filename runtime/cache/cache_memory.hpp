@@ -7,6 +7,7 @@
 #include "dbs/runtime/cache/hybrid_clock.hpp"
 #include "dbs/runtime/cache/l1_store.hpp"
 #include "dbs/runtime/cache/namespaces.hpp"
+#include "dbs/runtime/cache/recent_erasures.hpp"
 #include "dbs/runtime/cache/unsettled_writes.hpp"
 #include "dbs/runtime/observe/histogram.hpp"
 
@@ -32,13 +33,6 @@ struct core_counts {
   uint64_t repairs = 0;
   uint64_t late = 0;
   uint64_t overloaded = 0;
-};
-
-/// The erasure of many keys: what was read before it must not be kept.
-struct recent_erasure {
-  cache_invalidate what;
-  version vers;
-  wall_time until;
 };
 
 struct cache_memory {
@@ -87,7 +81,7 @@ struct cache_memory {
   wall_clock wall;
   hybrid_clock versions;
   unsettled_writes unsettled;
-  std::vector<recent_erasure> erasures;
+  recent_erasures erasures;
   core_counts counts;
 };
 

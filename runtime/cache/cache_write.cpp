@@ -25,7 +25,19 @@ constexpr size_t repairs_at_a_time = 256;
 /// Times as often as others may write the key meanwhile, whose clocks are ahead.
 constexpr uint8_t max_renewals = 3;
 
-constexpr size_t max_erasures = 256;
+/// Fills of which nobody knows whether they have come about are removed again; they must not
+/// take the room of others' writes.
+constexpr size_t max_open_fills = unsettled_writes::max_keys / 2;
+
+bool may_have_arrived(const caf::error& why) {
+  return why == errc::in_doubt || why == errc::restarted;
+}
+
+bool is_meant(const cache_invalidate& what, std::string_view key, const stored_value& content) {
+  return what.scope == cache_scope::prefix
+             ? key.starts_with(what.text)
+             : std::find(content.tags.begin(), content.tags.end(), what.text) != content.tags.end();
+}
 
 } // namespace
 
@@ -124,8 +136,7 @@ void cache_core::start_write(write_op&& op, level_set levels) {
     x.failure = fail(errc::overloaded, "too many keys wait for a level that is away",
                      {{"keys", static_cast<int64_t>(memory_->unsettled.size())}});
     answer_write(x);
-    writes_.give_back(index);
-    return end_drain_if_idle();
+    return end_write(index);
   }
   x.content.vers = memory_->versions.next();
   detach(x.key);
@@ -151,7 +162,7 @@ void cache_core::fill(const cache_flight& f, const stored_value& what, bool in_l
     op.open = level_2;
   if (in_l3 && f.seen_l3)
     op.open = op.open | level_3;
-  if (op.open == no_level)
+  if (op.open == no_level || memory_->unsettled.size() + writes_.used() >= max_open_fills)
     return;
   op.key = f.key;
   op.content = what;
@@ -203,6 +214,11 @@ void cache_core::wrote(size_t index, level_set level, caf::expected<level_write>
     // Somebody else has written meanwhile.
     if (what && !what->done && op.content.vers < what->vers)
       memory_->l1.erase(op.key, what->vers);
+    if (!what && may_have_arrived(what.error())) {
+      // It may come about behind an erasure.
+      memory_->unsettled.spoil(op.key, memory_->versions.next(), level);
+      schedule_repairs();
+    }
   } else if (what) {
     op.had_value = op.had_value || what->had_value;
     memory_->unsettled.settle(op.key, op.content.vers, level);
@@ -214,17 +230,25 @@ void cache_core::wrote(size_t index, level_set level, caf::expected<level_write>
   }
   if (!op.answered && (op.needed & op.open) == no_level)
     answer_write(op);
-  if (op.open != no_level)
-    return;
+  if (op.open == no_level)
+    end_write(index);
+}
+
+void cache_core::end_write(size_t index) {
+  auto awaited_by = std::move(writes_[index].awaited_by);
   writes_.give_back(index);
+  for (auto erasure : awaited_by)
+    if (--erasures_[erasure].awaited == 0)
+      send_erasure(erasure);
   end_drain_if_idle();
 }
 
 /// A write that came later than what is there, but was given an older version, since another
-/// clock is ahead.
+/// clock is ahead. A value must not become newer than an erasure that waits for it.
 bool cache_core::renew(size_t index, level_set level, const version& there) {
   auto& op = writes_[index];
   if (there == op.content.vers || op.renewals == max_renewals ||
+      (op.what == write_op::kind::put && !op.awaited_by.empty()) ||
       !memory_->unsettled.is_latest(op.key, op.content.vers))
     return false;
   ++op.renewals;
@@ -324,11 +348,10 @@ void cache_core::invalidate(const cache_invalidate& what, time_point deadline,
   auto refused = check_name(is_prefix ? "prefix" : "tag", what.text,
                             is_prefix ? max_key_bytes : stored_value::max_tag_bytes);
   auto now = memory_->wall();
-  std::erase_if(memory_->erasures, [now](auto& x) { return x.until <= now; });
-  if (!refused && memory_->erasures.size() >= max_erasures) {
+  if (!refused && !memory_->erasures.has_room_for(what, now)) {
     ++memory_->counts.overloaded;
-    refused = fail(errc::overloaded, "too many invalidations of prefixes and tags at a time",
-                   {{"invalidations", static_cast<int64_t>(max_erasures)}});
+    refused = fail(errc::overloaded, "too many prefixes or tags are invalidated at a time",
+                   {{"invalidations", static_cast<int64_t>(recent_erasures::max_texts)}});
   }
   if (!refused)
     refused = admit(1, deadline);
@@ -336,19 +359,34 @@ void cache_core::invalidate(const cache_invalidate& what, time_point deadline,
     return owner_.on_done(token, std::move(refused));
   ++memory_->counts.invalidations;
   auto vers = memory_->versions.next();
-  memory_->erasures.push_back({what, vers, now + erasure_ttl(settings_)});
+  memory_->erasures.add(what, vers, now + erasure_ttl(settings_));
   erase_here(what);
   auto index = erasures_.take();
+  erasures_[index] = {what, vers, token, std::min(deadline, timers_.now() + erasure_timeout)};
+  // Older writes on their way could come about behind it: levels know the versions of keys,
+  // and not those of prefixes and tags.
+  writes_.for_each([&](write_op& op) {
+    if (is_meant(what, op.key, op.content)) {
+      op.awaited_by.push_back(index);
+      ++erasures_[index].awaited;
+    }
+  });
+  if (erasures_[index].awaited == 0)
+    send_erasure(index);
+}
+
+void cache_core::send_erasure(size_t index) {
+  auto& op = erasures_[index];
   auto l3_is_used = settings_.l3_enabled;
-  erasures_[index] = {what, vers, token, l3_is_used ? size_t{2} : size_t{1}, {}};
-  auto by = std::min(deadline, timers_.now() + erasure_timeout);
+  op.open = l3_is_used ? 2 : 1;
   auto tell = [&](cache_level* level, const char* missing) {
+    auto token = token_of(op_kind::erasure, index);
     if (level == nullptr)
       end_erasure_part(index, fail(errc::connection_lost, missing));
-    else if (is_prefix)
-      level->erase_prefix(what.text, vers, by, *this, token_of(op_kind::erasure, index));
+    else if (op.what.scope == cache_scope::prefix)
+      level->erase_prefix(op.what.text, op.vers, op.deadline, *this, token);
     else
-      level->erase_tag(what.text, vers, by, *this, token_of(op_kind::erasure, index));
+      level->erase_tag(op.what.text, op.vers, op.deadline, *this, token);
   };
   tell(l2_->get(), "the second level of the cache is not there");
   if (l3_is_used)

@@ -6,21 +6,13 @@
 // meets.
 #pragma once
 
-#include "dbs/runtime/cache/stored_value.hpp"
 #include "dbs/runtime/cache/version.hpp"
+#include "dbs/runtime/cache/wall_clock.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 namespace dbs::cache {
-
-using wall_clock = std::function<wall_time()>;
-
-/// The wall clock of this host.
-inline wall_time system_wall_time() {
-  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
 
 /// Not thread-safe.
 class hybrid_clock {

@@ -41,9 +41,7 @@ struct l2_options {
   observe::histogram* waits = nullptr;
   std::shared_ptr<observe::logger> log;
   /// What expiry is compared with.
-  std::function<wall_time()> clock = [] {
-    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-  };
+  wall_clock clock = system_wall_time;
 };
 
 /// Errors: those of Redis' client, as they are; `connection_lost` while it is restarted.

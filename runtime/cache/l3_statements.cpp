@@ -30,15 +30,18 @@ std::string about(const std::string& table, std::string_view text) {
   return result;
 }
 
+// What is gone, and kept for its version, is read as a tombstone: a fill says what it has seen.
 constexpr std::string_view read_text = R"(
 select key, epoch, sequence, kind, soft, hard, tags,
        case when before < $3::bigint then value end as value,
        before >= $3::bigint and value is not null as left_out
 from (select *, coalesce(sum(octet_length(value)) over (order by key), 0)
                 - coalesce(octet_length(value), 0) as before
-      from %
-      where key = any($1::text[]) and keep_until > $2::timestamptz
-        and (kind = 2 or hard is null or hard > $2::timestamptz)) as found)";
+      from (select key, epoch, sequence, case when gone then 2::smallint else kind end as kind,
+                   soft, hard, tags, case when not gone then value end as value
+            from (select *, coalesce(hard <= $2::timestamptz, false) as gone from %
+                  where key = any($1::text[]) and keep_until > $2::timestamptz) as kept
+           ) as readable) as found)";
 
 // `there` locks, `judged` decides by what was locked; `changed` and `added` follow it. A row
 // that need not be kept counts as none.
@@ -315,6 +318,7 @@ caf::expected<std::vector<l3_outcome>> l3_statements::read_outcomes(const pg_res
                                                                     size_t sent) {
   std::vector<l3_outcome> result;
   result.reserve(rows.rows());
+  std::vector<bool> answered(sent);
   for (auto row : rows) {
     auto& x = result.emplace_back();
     row_reader reader{row};
@@ -326,8 +330,10 @@ caf::expected<std::vector<l3_outcome>> l3_statements::read_outcomes(const pg_res
     reader.next(x.what.vers.sequence);
     if (reader.error())
       return std::move(reader.error());
-    if (--x.row >= sent)
-      return fail(errc::protocol_error, "the cache's table has answered for a row beyond the last");
+    if (--x.row >= sent || answered[x.row])
+      return fail(errc::protocol_error,
+                  "the cache's table has answered for rows that were not sent");
+    answered[x.row] = true;
   }
   if (result.size() != sent)
     return fail(errc::protocol_error, "the cache's table has answered for " +

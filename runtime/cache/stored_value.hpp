@@ -3,16 +3,13 @@
 
 #include "dbs/messages/blob.hpp"
 #include "dbs/runtime/cache/version.hpp"
+#include "dbs/runtime/cache/wall_clock.hpp"
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 namespace dbs::cache {
-
-/// The wall clock to the millisecond: what several hosts can agree on.
-using wall_time = std::chrono::sys_time<std::chrono::milliseconds>;
 
 enum class stored_kind : uint8_t {
   value,

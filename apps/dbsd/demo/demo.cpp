@@ -54,6 +54,31 @@ void print_figures(const workload_figures& figures, double seconds) {
              static_cast<double>(figures.done.load()) / seconds, figures.failed.load());
 }
 
+/// Where the products came from that were read.
+void print_levels(const workload_figures& figures, double seconds) {
+  fmt::print("\n{:<24} {:>10} {:>9} {:>9} {:>9} {:>7}\n", "products read from", "op/s", "p50 ms",
+             "p95 ms", "p99 ms", "share");
+  uint64_t all = 0;
+  for (auto& x : figures.by_source)
+    all += x.snapshot().count();
+  for (size_t i = 0; i < source_names.size(); ++i) {
+    auto x = observe::summarize(figures.by_source[i].snapshot());
+    if (x.count == 0)
+      continue;
+    fmt::print("{:<24} {:>10.0f} {:>9.3f} {:>9.3f} {:>9.3f} {:>6.1f}%\n", source_names[i],
+               static_cast<double>(x.count) / seconds, in_ms(x.p50), in_ms(x.p95), in_ms(x.p99),
+               100.0 * static_cast<double>(x.count) / static_cast<double>(all));
+  }
+}
+
+void print_cache(const cache_stats& x) {
+  fmt::print(
+      "\ncache: {} of {} entries in memory, {:.1f} MiB, hit rate L1 {:.3f}, L2 {:.3f} of what "
+      "L1 missed; {} loads, {} joined one, {} errors; {} keys erased\n",
+      x.entries, x.capacity, static_cast<double>(x.bytes) / (1 << 20), x.l1.hit_rate, x.l2.hit_rate,
+      x.loads, x.joins, x.load_errors, x.erasures);
+}
+
 void print_pool(const pool_stats& x) {
   fmt::print("\npool: size {} + {} overflow, {} active, {} idle, {} waiting, utilization {:.2f}\n",
              x.pool_size, x.max_overflow, x.active_connections, x.idle, x.waiting, x.utilization);
@@ -84,15 +109,19 @@ caf::error run(caf::actor_system& system, const database_services& services, con
     if (problem)
       return problem;
   }
-  fmt::print("loaded in {:.1f} s\n\nrunning {} shoppers for {} s: 90 % read a product (Zipf 0.99), "
-             "5 % list a category, 3 % change a price, 2 % buy in a transaction ...\n",
+  auto cache = services.cache();
+  if (auto problem = register_products(cache))
+    return problem;
+  fmt::print("loaded in {:.1f} s\n\nrunning {} shoppers for {} s: 90 % read a product (Zipf 0.99) "
+             "through the cache, 5 % list a category, 3 % change a price, 2 % buy in a "
+             "transaction ...\n",
              elapsed(), shoppers, how.duration.count());
   std::fflush(stdout);
   auto figures = std::make_shared<workload_figures>();
   started = std::chrono::steady_clock::now();
   {
     progress_line line;
-    run_workload(system, database, figures, {shoppers, how.duration, how.stop}, [&] {
+    run_workload(system, database, cache, figures, {shoppers, how.duration, how.stop}, [&] {
       line.show(fmt::format("  {:4.1f} s  {:.0f} op/s  {} failed", elapsed(),
                             static_cast<double>(figures->done.load()) / elapsed(),
                             figures->failed.load()));
@@ -100,7 +129,13 @@ caf::error run(caf::actor_system& system, const database_services& services, con
   }
   if (how.stop.stop_requested())
     return ended_early();
-  print_figures(*figures, elapsed());
+  auto seconds = elapsed();
+  print_figures(*figures, seconds);
+  print_levels(*figures, seconds);
+  auto of_cache = cache.sync(system).get_stats();
+  if (!of_cache)
+    return std::move(of_cache.error());
+  print_cache(*of_cache);
   auto stats = database.sync(system).stats();
   if (!stats)
     return std::move(stats.error());

@@ -17,27 +17,26 @@ constexpr int32_t rows_per_write = 1000;
 
 using clock = std::chrono::steady_clock;
 
-/// Reads mostly, changes a price now and then, and buys in a transaction. One
-/// operation at a time, until the time is over.
+/// Reads mostly, through the cache; changes a price now and then, and buys in a transaction,
+/// and then tells the cache. One operation at a time, until the time is over.
 class shopper {
 public:
-  shopper(caf::event_based_actor* self, database_client database,
+  shopper(caf::event_based_actor* self, database_client database, cache_client cache,
           std::shared_ptr<workload_figures> figures, clock::time_point end, std::stop_token stop,
           uint32_t seed)
-      : self_(self), database_(std::move(database)), figures_(std::move(figures)), end_(end),
-        stop_(std::move(stop)), random_(seed) {}
+      : self_(self), database_(std::move(database)), cache_(std::move(cache)),
+        figures_(std::move(figures)), end_(end), stop_(std::move(stop)), random_(seed) {}
 
   caf::behavior make_behavior() {
     next();
-    // An actor lives as long as it has a behavior or answers to wait for.
-    return {};
+    return {[this](caf::tick_atom) { next(); }};
   }
 
 private:
   void next() {
     started_ = clock::now();
     if (started_ >= end_ || stop_.stop_requested())
-      return;
+      return self_->quit();
     auto die = random_() % 100;
     if (die < 90)
       read_product();
@@ -57,11 +56,14 @@ private:
   }
 
   void read_product() {
-    finish(operation::read_product,
-           database_.execute(self_,
-                             "SELECT name, description, price_cents, stock FROM product "
-                             "WHERE id = $1",
-                             product()));
+    cache_.get_or_load(self_, key_of(product()))
+        .then(
+            [this](const cache_value& what) {
+              auto source = static_cast<size_t>(what.source);
+              figures_->by_source[source].record(clock::now() - started_);
+              record(operation::read_product, what.found);
+            },
+            [this](const caf::error&) { record(operation::read_product, false); });
   }
 
   void list_category() {
@@ -73,9 +75,12 @@ private:
   }
 
   void change_price() {
-    finish(operation::change_price,
-           database_.execute(self_, "UPDATE product SET price_cents = $2 WHERE id = $1", product(),
-                             static_cast<int64_t>(100 + random_() % 100'000)));
+    auto id = product();
+    database_
+        .execute(self_, "UPDATE product SET price_cents = $2 WHERE id = $1", id,
+                 static_cast<int64_t>(100 + random_() % 100'000))
+        .then([this, id](const pg_result&) { tell_cache(operation::change_price, id); },
+              [this](const caf::error&) { record(operation::change_price, false); });
   }
 
   void purchase() {
@@ -90,16 +95,27 @@ private:
               .then(ignore_rows, ignore_error);
           session_.execute(self_, "INSERT INTO purchase (product, quantity) VALUES ($1, 1)", id)
               .then(ignore_rows, ignore_error);
-          session_.commit(self_).then([this] { end_purchase(true); },
-                                      [this](const caf::error&) { end_purchase(false); });
+          session_.commit(self_).then(
+              [this, id] {
+                session_.release();
+                tell_cache(operation::purchase, id);
+              },
+              [this](const caf::error&) {
+                session_.release();
+                record(operation::purchase, false);
+              });
         },
         [this](const caf::error&) { record(operation::purchase, false); });
   }
 
-  void end_purchase(bool succeeded) {
-    session_.release();
-    record(operation::purchase, succeeded);
+  /// What was changed is not read from the cache any more.
+  void tell_cache(operation what, int32_t id) {
+    cache_.erase(self_, key_of(id))
+        .then([this, what](bool) { record(what, true); },
+              [this, what](const caf::error&) { record(what, false); });
   }
+
+  static std::string key_of(int32_t id) { return "product:" + std::to_string(id); }
 
   // If a statement of the transaction fails, so does its commit, which is counted.
   static void ignore_rows(const pg_result&) {}
@@ -118,11 +134,13 @@ private:
     } else {
       figures_->failed.fetch_add(1, std::memory_order_relaxed);
     }
-    next();
+    // What memory has is answered at once: not one call in another for ever.
+    self_->send(self_, caf::tick_atom_v);
   }
 
   caf::event_based_actor* self_;
   database_client database_;
+  cache_client cache_;
   std::shared_ptr<workload_figures> figures_;
   clock::time_point end_;
   std::stop_token stop_;
@@ -167,15 +185,23 @@ caf::error load_catalogue(caf::actor_system& system, const database_client& data
   return {};
 }
 
+caf::error register_products(const cache_client& cache) {
+  cache::namespace_options options;
+  options.loader = cache::sql_loader{"SELECT json_build_object('name', name, 'description', "
+                                     "description, 'price_cents', price_cents, 'stock', stock) "
+                                     "FROM product WHERE id = $1::int"};
+  return cache.register_loader("product", std::move(options));
+}
+
 void run_workload(caf::actor_system& system, const database_client& database,
-                  const std::shared_ptr<workload_figures>& figures, const workload_options& how,
-                  const std::function<void()>& on_progress) {
+                  const cache_client& cache, const std::shared_ptr<workload_figures>& figures,
+                  const workload_options& how, const std::function<void()>& on_progress) {
   caf::scoped_actor self{system};
   auto end = clock::now() + how.duration;
   std::vector<caf::actor> running;
   for (int i = 0; i < how.shoppers; ++i) {
-    running.push_back(system.spawn<caf::stateful_actor<shopper>>(database, figures, end, how.stop,
-                                                                 static_cast<uint32_t>(i + 1)));
+    running.push_back(system.spawn<caf::stateful_actor<shopper>>(
+        database, cache, figures, end, how.stop, static_cast<uint32_t>(i + 1)));
     self->monitor(running.back());
   }
   while (!running.empty()) {

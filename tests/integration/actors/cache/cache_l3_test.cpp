@@ -7,7 +7,6 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <random>
-#include <thread>
 
 using namespace dbs;
 using namespace dbs::cache;
@@ -319,100 +318,4 @@ TEST_CASE_METHOD(fixture, "a row whose columns make no sense is not there, and i
   CHECK(there.stat("corrupt") == 3);
   CHECK(there.write("k", a_value("right", {1, 1}))->done);
   CHECK(text_of(there.read("k")) == "right");
-}
-
-TEST_CASE_METHOD(fixture, "nodes that write the same keys agree on the highest version, and each "
-                          "outcome is true") {
-  constexpr int key_count = 40;
-  constexpr int rounds = 60;
-  auto first = make_node();
-  auto second = make_node();
-  REQUIRE(first->start());
-  REQUIRE(second->start());
-  // Values of their own, batches in an order of their own, keys that come and go.
-  std::atomic<uint64_t> next{1};
-  struct attempt {
-    std::string key;
-    version vers;
-    std::future<written> outcome;
-  };
-  auto run = [&](l3_node& node, unsigned seed) {
-    std::mt19937 random{seed};
-    std::vector<attempt> all;
-    for (int round = 0; round < rounds; ++round) {
-      std::vector<std::pair<std::string, stored_value>> batch;
-      std::vector<std::shared_ptr<std::promise<written>>> promises;
-      for (int i = 0; i < 20; ++i) {
-        auto vers = version{1, next++};
-        auto what =
-            random() % 4 == 0 ? a_tombstone(vers) : a_value(std::to_string(vers.sequence), vers);
-        batch.emplace_back(
-            "k" + std::to_string(round / 20) + ":" + std::to_string(random() % key_count), what);
-        promises.push_back(std::make_shared<std::promise<written>>());
-        all.push_back({batch.back().first, vers, promises.back()->get_future()});
-      }
-      std::promise<void> asked;
-      node.loop.io().post([&] {
-        for (size_t i = 0; i < batch.size(); ++i)
-          node.link->get()->write(batch[i].first, batch[i].second, node.deadline(), node.sink,
-                                  node.sink.open<level_write>(promises[i]));
-        asked.set_value();
-      });
-      asked.get_future().wait();
-      for (size_t i = all.size() - batch.size(); i < all.size(); ++i)
-        all[i].outcome.wait();
-    }
-    return all;
-  };
-  auto other = std::async(std::launch::async, [&] { return run(*second, 2); });
-  auto mine = run(*first, 1);
-  auto theirs = other.get();
-  // Of each key, the highest version that was tried is there, and was done. What was done was
-  // newer than what was there: one version is done once, and the highest always.
-  std::map<std::string, version> highest;
-  std::map<std::string, size_t> done;
-  size_t errors = 0;
-  for (auto* all : {&mine, &theirs})
-    for (auto& x : *all) {
-      auto what = x.outcome.get();
-      errors += what ? 0 : 1;
-      highest[x.key] = std::max(highest[x.key], x.vers);
-      if (!what)
-        continue;
-      done[x.key] += what->done ? 1 : 0;
-      CHECK((what->done ? what->vers == x.vers : what->vers > x.vers));
-    }
-  CHECK(errors == 0);
-  for (auto& [key, vers] : highest)
-    CHECK(server.psql("select epoch || '/' || sequence from dbs_cache where key = '" + key + "'") ==
-          std::to_string(vers.epoch) + "/" + std::to_string(vers.sequence));
-  CHECK_THAT(server.log_text(), !ContainsSubstring("deadlock"));
-}
-
-TEST_CASE_METHOD(fixture, "of many that fill the same key at once, one is stored") {
-  auto first = make_node();
-  auto second = make_node();
-  REQUIRE(first->start());
-  REQUIRE(second->start());
-  std::vector<std::string> keys;
-  for (int i = 0; i < 200; ++i)
-    keys.push_back("f" + std::to_string(i));
-  auto run = [&](l3_node& node, uint64_t sequence) {
-    std::vector<std::future<written>> outcomes;
-    for (auto& key : keys) {
-      auto what = std::make_shared<stored_value>(a_value("x", {1, sequence}));
-      outcomes.push_back(node.begin<level_write>([&node, &key, what](auto& x, auto token) {
-        x.fill(key, *what, {}, node.deadline(), node.sink, token);
-      }));
-    }
-    std::vector<bool> result;
-    for (auto& x : outcomes)
-      result.push_back(x.get()->done);
-    return result;
-  };
-  auto other = std::async(std::launch::async, [&] { return run(*second, 2); });
-  auto mine = run(*first, 1);
-  auto theirs = other.get();
-  for (size_t i = 0; i < keys.size(); ++i)
-    CHECK(mine[i] != theirs[i]);
 }

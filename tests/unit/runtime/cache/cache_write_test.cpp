@@ -300,3 +300,72 @@ TEST_CASE("an invalidation that may not have come about says so") {
   s.l2.answer();
   CHECK(s.answer(other) == "connection_lost");
 }
+
+TEST_CASE("an erasure of many waits for older writes that could come about behind it") {
+  one_level s;
+  s.register_loader("a");
+  // given a fill and a put on their way
+  s.load("a:1");
+  s.l2.answer();
+  s.loader_says("old");
+  cache_put tagged{"b", blob{"old"}};
+  tagged.tags = {"red"};
+  s.put(tagged);
+  REQUIRE(s.l2.pending() == std::vector<std::string>{"fill a:1", "write b"});
+  auto prefix = s.invalidate(cache_scope::prefix, "a:");
+  auto tag = s.invalidate(cache_scope::tag, "red");
+  auto other = s.invalidate(cache_scope::tag, "blue");
+  CHECK(s.l2.pending() == std::vector<std::string>{"fill a:1", "write b", "erase_tag blue"});
+  s.l2.answer_all();
+  for (auto token : {prefix, tag, other})
+    CHECK(s.answer(token) == "done");
+  CHECK(s.l2.content.empty());
+}
+
+TEST_CASE("a put does not become newer than an erasure that waits for it") {
+  one_level s;
+  s.core();
+  s.l2.content["k"] = s.stored("loaded", {1, 1'900'000'000'000'000});
+  auto put = s.put("k", "old", cache_reach::l1);
+  auto erased = s.invalidate(cache_scope::prefix, "k");
+  s.l2.answer();
+  CHECK(s.l2.pending() == std::vector<std::string>{"erase_prefix k"});
+  s.l2.answer();
+  CHECK(s.answer(put) == "done");
+  CHECK(s.answer(erased) == "done");
+  CHECK_FALSE(s.in_l1("k"));
+  CHECK(s.l2.content.at("k").value.view() == "loaded");
+}
+
+TEST_CASE("a fill of which nobody knows whether it has come about is removed again") {
+  one_level s;
+  s.register_loader("p");
+  s.load("p:1");
+  s.l2.answer();
+  s.loader_says("abc");
+  auto code = GENERATE(errc::in_doubt, errc::connection_lost);
+  s.l2.fail(code);
+  CHECK(s.in_l1("p:1") == "abc");
+  s.advance(1s);
+  CHECK(s.l2.pending().size() == (code == errc::in_doubt ? 1 : 0));
+}
+
+TEST_CASE("a read that began behind an answered erasure is not answered with what was before") {
+  two_levels s;
+  s.l3.content["k"] = s.stored("old", {1, 1});
+  CHECK(s.answer(s.erase("k", cache_reach::l1)) == "false");
+  // given a read that sees the third level before the erasure has come there
+  auto read = s.get("k");
+  s.l2.answer_all();
+  REQUIRE(s.l3.pending() == std::vector<std::string>{"write k", "read k"});
+  auto old = s.l3.content;
+  s.l3.answer(0);
+  // and is cut off by the next one
+  s.erase("k", cache_reach::l1);
+  s.l2.answer_all();
+  s.l3.answer(1);
+  CHECK(s.memory->unsettled.size() == 0);
+  s.l3.content = old;
+  s.l3.answer(0);
+  CHECK(s.answer(read) == "none");
+}

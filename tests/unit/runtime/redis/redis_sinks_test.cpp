@@ -125,6 +125,8 @@ TEST_CASE_METHOD(core_fixture, "as many connections are kept as is wished, withi
   core().keep_connections(4);
   run();
   CHECK(links.open() == 4);
+  advance(limits.idle_limit + 2s);
+  CHECK(links.open() == 4);
   core().keep_connections(100);
   run();
   CHECK(core().kept_connections() == 6);

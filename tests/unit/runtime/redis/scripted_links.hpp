@@ -3,9 +3,10 @@
 #pragma once
 
 #include "dbs/messages/error_detail.hpp"
-#include "dbs/runtime/io/timer_queue.hpp"
 #include "dbs/runtime/redis/reply_reader.hpp"
 #include "dbs/runtime/redis/transport.hpp"
+
+#include "unit/runtime/manual_time.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -24,29 +25,6 @@ using words = std::vector<std::string>;
 inline std::string bulk(std::string_view text) {
   return "$" + std::to_string(text.size()) + "\r\n" + std::string{text} + "\r\n";
 }
-
-/// Time that stands still until it is moved.
-class manual_time {
-public:
-  timer_queue& timers() { return timers_; }
-
-  timer_queue::time_point now() const { return now_; }
-
-  /// Runs every timer on the way, each at its own time, and `after` behind each.
-  void advance(caf::timespan by, const std::function<void()>& after) {
-    auto until = now_ + by;
-    for (auto next = timers_.next(); next && *next <= until; next = timers_.next()) {
-      now_ = std::max(now_, *next);
-      timers_.expire(now_);
-      after();
-    }
-    now_ = until;
-  }
-
-private:
-  timer_queue::time_point now_{std::chrono::hours{1}};
-  timer_queue timers_{[this] { return now_; }, [](timer_queue::time_point) {}};
-};
 
 /// One connection as its server sees it.
 struct scripted_link {
