@@ -66,6 +66,10 @@ struct database_services::impl {
     return database_client{caf::actor_cast<postgres_pool_actor>(fronts.at(pool_id(name)))};
   }
 
+  cache_client cache_of_clients() const {
+    return {caf::actor_cast<cache_actor>(fronts.at("cache")), cache.memory()};
+  }
+
   child_spec pool_spec(const std::string& name);
   child_spec listener_spec();
   child_spec redis_spec();
@@ -163,10 +167,10 @@ child_spec database_services::impl::http_spec() {
   for (auto& name : database_names(options.configuration.values))
     databases.emplace(name, database(name));
   spec.spawn = [this, databases]() -> manager_control_actor {
-    return spawn_http(control,
-                      {options.configuration.values.http, public_supervisor(),
-                       caf::actor_cast<health_actor>(front_of("health")), databases, metrics, log,
-                       observe::configuration_json(options.configuration), port});
+    return spawn_http(control, {options.configuration.values.http, public_supervisor(),
+                                caf::actor_cast<health_actor>(front_of("health")), databases,
+                                cache_of_clients(), metrics, log,
+                                observe::configuration_json(options.configuration), port});
   };
   return spec;
 }
@@ -242,7 +246,7 @@ redis_client database_services::redis() const {
 }
 
 cache_client database_services::cache() const {
-  return {caf::actor_cast<cache_actor>(impl_->fronts.at("cache")), impl_->cache.memory()};
+  return impl_->cache_of_clients();
 }
 
 health_client database_services::health() const {

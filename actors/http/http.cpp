@@ -1,6 +1,7 @@
 #include "dbs/actors/http/http.hpp"
 
-#include "dbs/actors/client/pending_request.hpp"
+#include "dbs/actors/http/internal/asking.hpp"
+#include "dbs/actors/http/internal/cache_routes.hpp"
 #include "dbs/actors/http/internal/http_metrics.hpp"
 #include "dbs/actors/http/internal/resize_body.hpp"
 #include "dbs/actors/http/internal/sql_body.hpp"
@@ -10,7 +11,6 @@
 #include "dbs/runtime/observe/json.hpp"
 #include "dbs/runtime/observe/prometheus.hpp"
 
-#include <caf/sec.hpp>
 #include <caf/telemetry/collector/prometheus.hpp>
 
 #include <nlohmann/json.hpp>
@@ -30,10 +30,6 @@ constexpr backoff_options listen_delays{.first = 100ms, .base = 200ms, .cap = 5s
 /// What `/v1/sql` returns at most.
 constexpr result_limits sql_limits{.rows = 10'000, .bytes = size_t{8} << 20};
 
-/// By how much CAF's timeout, which covers whoever hangs, exceeds the deadline, by
-/// which everybody else answers.
-constexpr caf::timespan grace = 500ms;
-
 /// Before the end of a drain: for the last answers to leave.
 constexpr caf::timespan farewell_time = 200ms;
 
@@ -45,31 +41,12 @@ http_server_options server_options(const http_settings& settings) {
   return result;
 }
 
-/// In our words: whoever hangs shows as CAF's timeout.
-caf::error without_caf(const caf::error& reason) {
-  return reason == caf::sec::request_timeout
-             ? fail(errc::deadline_exceeded, "there was no answer in time")
-             : as_service_error(reason);
-}
-
-/// Asks within `http_state::ask_limit`.
-template <class Self, class Handle, class Verb, class... Ts>
-auto ask(Self* self, const Handle& whom, Verb verb, Ts... what) {
-  return self
-      ->mail(verb, call_context::within(self->now(), http_state::ask_limit), std::move(what)...)
-      .request(whom, http_state::ask_limit + grace);
-}
-
-/// Handles what `ask` may fail with.
-auto or_error(const http_responder& answer) {
-  return [answer](const caf::error& reason) { answer.answer(to_response(without_caf(reason))); };
-}
-
 } // namespace
 
 http_state::http_state(loop_actor<actor_type>* self, http_options options)
     : self_(self), options_(std::move(options)),
       metrics_(std::make_unique<internal::http_metrics>(*options_.metrics)),
+      cache_(std::make_unique<internal::cache_routes>(self, options_.cache)),
       backoff_(listen_delays) {
   get("/health/live", &http_state::live);
   get("/health/ready", &http_state::ready);
@@ -85,6 +62,7 @@ http_state::http_state(loop_actor<actor_type>* self, http_options options)
   admin("POST", "/v1/pool/resize", &http_state::resize_pool);
   admin("POST", "/v1/sql", &http_state::sql);
   admin("GET", "/v1/config", &http_state::configuration);
+  cache_->add_to([this](auto method, auto path, auto what) { admin(method, path, what); });
 }
 
 http_state::~http_state() = default;
@@ -128,9 +106,15 @@ void http_state::get(const std::string& path, handler what) {
 }
 
 void http_state::admin(const std::string& method, const std::string& path, handler what) {
-  add(method, path, [this, what](const http_request& request, const http_responder& answer) {
+  admin(method, path, [this, what](const http_request& request, const http_responder& answer) {
+    (this->*what)(request, answer);
+  });
+}
+
+void http_state::admin(const std::string& method, const std::string& path, http_handler what) {
+  add(method, path, [what](const http_request& request, const http_responder& answer) {
     if (request.over_unix_socket)
-      (this->*what)(request, answer);
+      what(request, answer);
     else
       answer.answer(http_error(403, "forbidden", "administration needs the Unix socket"));
   });
@@ -376,11 +360,8 @@ void http_state::sql(const http_request& request, const http_responder& answer) 
   auto* pool = find_pool(wanted->pool, answer);
   if (pool == nullptr)
     return;
-  answer.answer_within(wanted->timeout + 2 * grace);
-  auto context = call_context::within(self_->now(), wanted->timeout);
-  context.caller = caller_class::admin;
-  self_->mail(execute_atom_v, context, std::move(wanted->statement))
-      .request(pool->actor(), wanted->timeout + grace)
+  wait_for(answer, wanted->timeout);
+  ask_within(self_, wanted->timeout, pool->actor(), execute_atom_v, std::move(wanted->statement))
       .then([answer](const pg_result& x) { answer.answer(json_response(to_json(x, sql_limits))); },
             or_error(answer));
 }

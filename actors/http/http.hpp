@@ -1,6 +1,7 @@
 // The HTTP manager: health and metrics over TCP, administration over a Unix socket.
 #pragma once
 
+#include "dbs/actors/client/cache_client.hpp"
 #include "dbs/actors/client/database_client.hpp"
 #include "dbs/config/settings.hpp"
 #include "dbs/messages/health/health.hpp"
@@ -21,6 +22,7 @@
 namespace dbs {
 
 namespace internal {
+class cache_routes;
 class http_metrics;
 } // namespace internal
 
@@ -31,6 +33,7 @@ struct http_options {
   health_actor health;
   /// By name; that of the default pool is empty.
   std::map<std::string, database_client> databases;
+  cache_client cache;
   std::shared_ptr<observe::registry> metrics;
   std::shared_ptr<observe::logger> log;
   /// What `dbsctl config show --node` gets: JSON without secrets.
@@ -55,9 +58,6 @@ public:
   using actor_type = manager_control_actor;
   static inline const char* name = "dbs.http";
 
-  /// How long other managers may take to answer what an HTTP request asks them.
-  static constexpr caf::timespan ask_limit = std::chrono::seconds{2};
-
   http_state(loop_actor<actor_type>* self, http_options options);
   ~http_state();
 
@@ -70,6 +70,7 @@ private:
 
   void get(const std::string& path, handler what);
   void admin(const std::string& method, const std::string& path, handler what);
+  void admin(const std::string& method, const std::string& path, http_handler what);
   void add(const std::string& method, const std::string& path, http_handler what);
 
   caf::result<void> start();
@@ -107,6 +108,7 @@ private:
   loop_actor<actor_type>* self_;
   http_options options_;
   std::unique_ptr<internal::http_metrics> metrics_;
+  std::unique_ptr<internal::cache_routes> cache_;
   http_router routes_;
   std::unique_ptr<http_server> server_;
 

@@ -1,5 +1,6 @@
 #include "commands.hpp"
 
+#include "answers.hpp"
 #include "exit_codes.hpp"
 #include "render.hpp"
 #include "terminal.hpp"
@@ -7,75 +8,20 @@
 
 #include "dbs/config/load.hpp"
 #include "dbs/config/show.hpp"
-#include "dbs/messages/error_detail.hpp"
 #include "dbs/runtime/observe/configuration.hpp"
 
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <thread>
 
 namespace dbs::ctl {
 
 namespace {
 
-/// How much longer than the statement a client waits: the node answers in time.
-constexpr caf::timespan sql_grace = std::chrono::seconds{5};
-
 constexpr caf::timespan wait_pause = std::chrono::milliseconds{50};
 
 const nlohmann::json setting_columns{"setting", "value", "origin"};
-
-/// JSON in ASCII: nothing in it can command a terminal.
-std::string dump(const nlohmann::json& body) {
-  return body.dump(2, ' ', true) + "\n";
-}
-
-void print(const options& how, const nlohmann::json& body) {
-  fmt::print("{}", how.json ? dump(body) : render(body));
-}
-
-void say(const std::string& sentence) {
-  fmt::print(stderr, "dbsctl: {}\n", printable(sentence));
-}
-
-int complain(const caf::error& reason) {
-  say(describe(reason));
-  if (reason == errc::in_doubt)
-    return in_doubt;
-  return reason == errc::peer_unavailable || reason == errc::forbidden ? cannot_reach
-                                                                       : failed_check;
-}
-
-/// The node refused: its error is what the user needs to see.
-int complain(const options& how, const node_answer& answer) {
-  if (how.json)
-    fmt::print("{}", dump(answer.body));
-  auto text = [&answer](const char* key, const char* otherwise) {
-    auto found = answer.body.find(key);
-    return found != answer.body.end() && found->is_string() ? found->get<std::string>()
-                                                            : std::string{otherwise};
-  };
-  auto sqlstate = text("sqlstate", "");
-  say(text("error", "error") + ": " + text("message", "the node refused") +
-      (sqlstate.empty() ? "" : " [" + sqlstate + "]"));
-  return refused;
-}
-
-int finish(const options& how, const caf::expected<node_answer>& answer) {
-  if (!answer)
-    return complain(answer.error());
-  if (!answer->ok())
-    return complain(how, *answer);
-  print(how, answer->body);
-  return ok;
-}
-
-/// What `/v1/...` answers.
-int show(const options& how, const std::string& target) {
-  return finish(how, how.node().get(target, how.timeout()));
-}
 
 /// Says nothing of the default pool, so that a node without other pools understands it.
 nlohmann::json for_pool(const std::string& pool, nlohmann::json body) {
@@ -87,11 +33,15 @@ nlohmann::json for_pool(const std::string& pool, nlohmann::json body) {
 } // namespace
 
 int show_stats(const options& how, const std::string& service, const std::string& pool) {
-  return show(how, "/v1/stats/" + encode_segment(pool.empty() ? service : service + "." + pool));
+  return finish(
+      how,
+      how.node().get("/v1/stats/" + encode_segment(pool.empty() ? service : service + "." + pool),
+                     how.timeout()));
 }
 
 int show_holders(const options& how, const std::string& pool) {
-  return show(how, "/v1/pool/holders" + (pool.empty() ? "" : "/" + encode_segment(pool)));
+  auto target = "/v1/pool/holders" + (pool.empty() ? "" : "/" + encode_segment(pool));
+  return finish(how, how.node().get(target, how.timeout()));
 }
 
 int show_health(const options& how) {
@@ -153,7 +103,7 @@ int run_sql(const options& how, const std::string& pool, const std::string& stat
             const std::vector<std::string>& params) {
   auto body =
       for_pool(pool, {{"sql", statement}, {"params", params}, {"timeout_ms", how.timeout_ms}});
-  auto answer = how.node().post("/v1/sql", body, how.timeout() + sql_grace);
+  auto answer = how.node().post("/v1/sql", body, how.timeout() + node_grace);
   if (!answer || !answer->ok() || how.json)
     return finish(how, answer);
   auto& result = answer->body;

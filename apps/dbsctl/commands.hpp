@@ -1,30 +1,13 @@
 // What dbsctl's commands do; each returns the program's exit code.
 #pragma once
 
-#include "node_client.hpp"
+#include "options.hpp"
 
-#include "dbs/config/socket_path.hpp"
-
-#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace dbs::ctl {
-
-/// What all commands have in common.
-struct options {
-  /// Empty for the default.
-  std::string socket;
-  bool json = false;
-  int64_t timeout_ms = 10'000;
-
-  caf::timespan timeout() const { return std::chrono::milliseconds{timeout_ms}; }
-
-  node_client node() const {
-    return {socket.empty() ? default_socket_path() : socket, !socket.empty()};
-  }
-};
 
 int show_health(const options& how);
 

@@ -1,6 +1,7 @@
 // dbsctl: operates a node of DatabaseServices over its Unix socket.
 //
 // Nouns, then verbs; --json prints what programs want; exit codes are stable.
+#include "command_line.hpp"
 #include "commands.hpp"
 #include "exit_codes.hpp"
 
@@ -15,18 +16,14 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace dbs::ctl {
 
 namespace {
-
-std::string check_duration(const std::string& text) {
-  return parse_duration(text) ? "" : "must be " + std::string{duration_grammar};
-}
 
 /// An empty one would be the default pool's, which nobody has meant.
 std::string check_pool_name(const std::string& text) {
@@ -35,7 +32,7 @@ std::string check_pool_name(const std::string& text) {
 
 int run(int argc, char** argv) {
   options how;
-  std::function<int()> action;
+  action chosen;
   CLI::App app{
       "dbsctl: operates a node of DatabaseServices. Exit codes: 0 ok, 1 failed check, "
       "2 usage, 3 cannot reach the node, 4 refused by the node, 5 outcome unknown, 10 unhealthy."};
@@ -48,11 +45,8 @@ int run(int argc, char** argv) {
   app.add_option("--timeout-ms", how.timeout_ms, "for the node's answer, or for the statement")
       ->check(CLI::Range(int64_t{1}, int64_t{86'400'000}));
 
-  auto add = [&action](CLI::App& parent, const char* name, const char* text,
-                       std::function<int()> what) {
-    auto* result = parent.add_subcommand(name, text);
-    result->final_callback([&action, what] { action = what; });
-    return result;
+  auto add = [&chosen](CLI::App& parent, const char* name, const char* text, action what) {
+    return add_command(parent, chosen, name, text, std::move(what));
   };
   add(app, "health", "the health of all services; exit code 10 unless healthy",
       [&] { return show_health(how); });
@@ -80,7 +74,7 @@ int run(int argc, char** argv) {
   };
 
   std::string service;
-  auto* stats = add(app, "stats", "the figures of a service: pool, redis, health, http",
+  auto* stats = add(app, "stats", "the figures of a service: pool, redis, cache, health, http",
                     [&] { return show_stats(how, service, pool_name); });
   stats->add_option("service", service)->required();
   of_pool(*stats);
@@ -118,13 +112,16 @@ int run(int argc, char** argv) {
   show_config->add_option("--mode", mode, "preset");
   show_config->add_option("--config", file, "TOML file")->check(CLI::ExistingFile);
 
+  add_cache_commands(app, how, chosen);
+  add_checks(app, how, chosen);
+
   app.failure_message(&failure_message);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? ok : usage;
   }
-  auto result = action();
+  auto result = chosen();
   // An empty file must not look like an answer.
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
     fmt::print(stderr, "dbsctl: cannot write the output: {}\n", std::strerror(errno));

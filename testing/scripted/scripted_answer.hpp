@@ -1,21 +1,23 @@
 // What a scripted peer answers to one request, and when.
 #pragma once
 
-#include "dbs/messages/postgres/result.hpp"
-
 #include <caf/error.hpp>
 #include <caf/timespan.hpp>
 
+#include <any>
+#include <stdexcept>
 #include <utility>
 
 namespace dbs::testing {
 
-/// Success without rows and without delay, unless told otherwise. The functions
-/// return the object, for chains such as `.after(200ms).fail(...)`.
+/// Success without delay, and with nothing in it (no rows, no value), unless told otherwise.
+/// The functions return the object, for chains such as `.after(200ms).fail(...)`.
 class scripted_answer {
 public:
-  scripted_answer& answer(pg_result rows) {
-    rows_ = std::move(rows);
+  /// What the call is answered with, of the type that it has: a `pg_result`, a `cache_value`.
+  template <class T>
+  scripted_answer& answer(T what) {
+    what_ = std::move(what);
     return *this;
   }
 
@@ -37,7 +39,16 @@ public:
     return *this;
   }
 
-  const pg_result& rows() const noexcept { return rows_; }
+  /// What it has been told to answer, or else `otherwise`. Throws `std::logic_error`, which
+  /// ends the scripted peer, if that is of another type.
+  template <class T>
+  T what(T otherwise = {}) const {
+    if (!what_.has_value())
+      return otherwise;
+    if (auto* found = std::any_cast<T>(&what_))
+      return *found;
+    throw std::logic_error("the script answers with another type than the call has");
+  }
 
   const caf::error& failure() const noexcept { return why_; }
 
@@ -46,7 +57,7 @@ public:
   bool silent() const noexcept { return silent_; }
 
 private:
-  pg_result rows_;
+  std::any what_;
   caf::error why_;
   caf::timespan delay_{0};
   bool silent_ = false;

@@ -1,6 +1,7 @@
 #include "dbs/testing/scripted/scripted_pool.hpp"
 
 #include "dbs/runtime/caf/owner_watch.hpp"
+#include "dbs/testing/scripted/scripted_peer.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -68,15 +69,6 @@ std::string call_of(const pg_transfer& what) {
 
 // -- the actor -----------------------------------------------------------------------
 
-/// What a request gets, and when.
-struct verdict {
-  call_context::time_point at;
-  caf::error why;
-  pg_result rows;
-};
-
-constexpr auto never = call_context::time_point::max();
-
 /// A stream or COPY in the middle.
 struct open_transfer {
   scripted_answer answer;
@@ -85,7 +77,7 @@ struct open_transfer {
 
   /// The next rows; `last` if they are all that is left.
   pg_chunk take_rows() {
-    auto& all = answer.rows();
+    auto all = answer.what<pg_result>();
     auto first = std::exchange(rows_given, std::min(all.rows(), rows_given + chunks.rows));
     auto last = rows_given == all.rows();
     auto cell = [&](size_t row, size_t column) -> std::optional<std::string_view> {
@@ -112,7 +104,7 @@ public:
   static inline const char* name = "dbs.testing.scripted_pool";
 
   scripted_pool_state(loop_actor<actor_type>* self, std::shared_ptr<call_script> script)
-      : self_(self), script_(std::move(script)),
+      : self_(self), peer_(self, std::move(script)),
         owners_(self, [this](uint64_t owner) { owner_died(owner); }) {}
 
   actor_type::behavior_type make_behavior() {
@@ -151,10 +143,13 @@ public:
   }
 
 private:
+  using peer = scripted_peer<loop_actor<actor_type>>;
+
   caf::result<pg_result> execute(const call_context& context, const pg_statement& what) {
     auto call = call_of(what);
-    script_->note(call);
-    return give<pg_result>(judge(context, script_->take(call), call, self_->now()));
+    peer_.script().note(call);
+    return peer_.give<pg_result>(
+        peer_.judge(context, peer_.script().take(call), call, self_->now()));
   }
 
   caf::result<std::vector<pg_result>> execute(const call_context& context, const pg_batch& what) {
@@ -163,17 +158,17 @@ private:
       return nobody_holds("a batch", what.lease);
     auto& busy_until = found->second.busy_until;
     std::vector<pg_result> results;
-    verdict last{std::max(self_->now(), busy_until), {}, {}};
+    peer::verdict last{std::max(self_->now(), busy_until), {}, {}};
     for (size_t i = 0; i < what.statements.size() && !last.why; ++i) {
       auto call = call_of(what.statements[i]);
       note(what.lease.id, call);
-      last = judge(context, script_->take(call), call, last.at);
+      last = peer_.judge(context, peer_.script().take(call), call, last.at);
       if (last.why)
         last.why = of_statement(last.why, i);
-      results.push_back(last.rows);
+      results.push_back(last.answer.what<pg_result>());
     }
     busy_until = last.at;
-    return give<std::vector<pg_result>>(std::move(last), std::move(results));
+    return peer_.give<std::vector<pg_result>>(std::move(last), std::move(results));
   }
 
   caf::result<pg_chunk> transfer(const call_context& context, const pg_transfer& what) {
@@ -185,11 +180,11 @@ private:
     auto& state = found->second;
     auto& open = state.transfer;
     auto starts = !what.statement.sql.empty();
-    auto expected = starts && !open ? script_->take(call) : std::nullopt;
+    auto expected = starts && !open ? peer_.script().take(call) : std::nullopt;
     if (expected)
       open = open_transfer{*expected, what.chunks};
     else if (starts || (!open && what.action != pg_transfer_action::stop))
-      return fail(errc::invalid_argument, script_->refuse(call));
+      return fail(errc::invalid_argument, peer_.script().refuse(call));
     pg_chunk chunk;
     scripted_answer answer;
     switch (what.action) {
@@ -201,7 +196,7 @@ private:
       break;
     case pg_transfer_action::finish:
       answer = open->answer;
-      chunk.rows = answer.rows();
+      chunk.rows = answer.what<pg_result>();
       [[fallthrough]];
     case pg_transfer_action::stop:
       chunk.last = true;
@@ -209,17 +204,17 @@ private:
     default:
       break;
     }
-    auto what_comes = judge(context, answer, call, std::max(self_->now(), state.busy_until));
+    auto what_comes = peer_.judge(context, answer, call, std::max(self_->now(), state.busy_until));
     state.busy_until = what_comes.at;
     if (chunk.last || what_comes.why)
       open.reset();
-    return give<pg_chunk>(std::move(what_comes), std::move(chunk));
+    return peer_.give<pg_chunk>(std::move(what_comes), std::move(chunk));
   }
 
   caf::error nobody_holds(const std::string& call, pg_lease lease) {
-    return fail(
-        errc::invalid_argument,
-        script_->refuse(call + " on lease " + std::to_string(lease.id) + ", which nobody holds"));
+    return fail(errc::invalid_argument,
+                peer_.script().refuse(call + " on lease " + std::to_string(lease.id) +
+                                      ", which nobody holds"));
   }
 
   /// The same error, as the pool has it for a statement of a batch.
@@ -230,17 +225,17 @@ private:
   }
 
   caf::result<pg_lease> checkout(const call_context& context) {
-    script_->note("checkout");
-    auto what = judge(context, take_or_succeed("checkout"), "checkout", self_->now());
+    peer_.script().note("checkout");
+    auto what = peer_.judge(context, peer_.take_or_succeed("checkout"), "checkout", self_->now());
     pg_lease lease;
-    if (!what.why && what.at != never) {
+    if (!what.why && what.at != peer::never) {
       lease.id = ++last_lease_;
       auto& state = leases_[lease.id];
       state.busy_until = what.at;
       if (const auto& owner = self_->current_mailbox_element()->sender)
         state.owner = owners_.watch(owner);
     }
-    return give<pg_lease>(std::move(what), lease);
+    return peer_.give<pg_lease>(std::move(what), lease);
   }
 
   void release(pg_lease lease) {
@@ -256,49 +251,11 @@ private:
       return nobody_holds(call, lease);
     auto& state = found->second;
     auto is_statement = std::is_same_v<T, pg_result>;
-    auto what = judge(context, is_statement ? script_->take(call) : take_or_succeed(call), call,
-                      std::max(self_->now(), state.busy_until));
+    auto what =
+        peer_.judge(context, is_statement ? peer_.script().take(call) : peer_.take_or_succeed(call),
+                    call, std::max(self_->now(), state.busy_until));
     state.busy_until = what.at;
-    return give<T>(std::move(what));
-  }
-
-  std::optional<scripted_answer> take_or_succeed(const std::string& call) {
-    auto result = script_->take(call);
-    return result ? result : scripted_answer{};
-  }
-
-  /// @param start when the pool turns to the request.
-  verdict judge(const call_context& context, std::optional<scripted_answer> answer,
-                const std::string& call, call_context::time_point start) {
-    if (!answer)
-      return {start, fail(errc::invalid_argument, script_->refuse(call)), {}};
-    auto at = answer->silent() || start == never ? never : start + answer->delay();
-    if (context.deadline <= at && context.has_deadline())
-      return {std::max(context.deadline, self_->now()),
-              fail(errc::deadline_exceeded, "not answered before the deadline: " + call),
-              {}};
-    return {at, answer->failure(), answer->rows()};
-  }
-
-  /// Answers the current request, now or later, with `values`, or else the rows.
-  template <class T, class... Ts>
-  caf::result<T> give(verdict what, Ts... values) {
-    auto later = std::make_shared<reply<T>>(self_);
-    auto deliver = [later, what, values...] {
-      if (what.why)
-        later->deliver(what.why);
-      else if constexpr (std::is_same_v<T, pg_result>)
-        later->deliver(what.rows);
-      else
-        later->deliver(values...);
-    };
-    if (what.at == never)
-      unanswered_.push_back(std::move(later));
-    else if (what.at <= self_->now())
-      deliver();
-    else
-      self_->timers().schedule(what.at, std::move(deliver));
-    return reply<T>::pending();
+    return peer_.give<T>(std::move(what));
   }
 
   void owner_died(uint64_t owner) {
@@ -327,16 +284,14 @@ private:
   }
 
   void note(uint64_t lease, const std::string& what) {
-    script_->note("lease " + std::to_string(lease) + ": " + what);
+    peer_.script().note("lease " + std::to_string(lease) + ": " + what);
   }
 
   loop_actor<actor_type>* self_;
-  std::shared_ptr<call_script> script_;
+  peer peer_;
   owner_watch<loop_actor<actor_type>> owners_;
   std::map<uint64_t, lease_state> leases_;
   uint64_t last_lease_ = 0;
-  /// Replies that are never given; they answer `restarted` when the pool ends.
-  std::vector<std::shared_ptr<void>> unanswered_;
 };
 
 } // namespace

@@ -3,8 +3,15 @@
 #include "dbs/messages/error_detail.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 namespace dbs::internal {
+
+namespace {
+
+constexpr int64_t max_timeout_ms = 24 * 3600 * 1000;
+
+} // namespace
 
 caf::expected<nlohmann::json> parse_body(const std::string& body,
                                          std::initializer_list<const char*> known) {
@@ -24,6 +31,18 @@ caf::error take_pool(const nlohmann::json& body, std::string& out) {
   if (!pool->is_string())
     return fail(errc::invalid_argument, "'pool' must be a string");
   out = pool->get<std::string>();
+  return {};
+}
+
+caf::error take_timeout(const nlohmann::json& body, caf::timespan& out) {
+  auto timeout = body.find("timeout_ms");
+  if (timeout == body.end())
+    return {};
+  if (!timeout->is_number_integer() || timeout->get<int64_t>() < 1 ||
+      timeout->get<int64_t>() > max_timeout_ms)
+    return fail(errc::invalid_argument,
+                "'timeout_ms' must be a number from 1 to " + std::to_string(max_timeout_ms));
+  out = std::chrono::milliseconds{timeout->get<int64_t>()};
   return {};
 }
 

@@ -3,6 +3,7 @@
 
 #include <caf/error.hpp>
 #include <caf/expected.hpp>
+#include <caf/timespan.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -18,5 +19,8 @@ caf::expected<nlohmann::json> parse_body(const std::string& body,
 
 /// Takes the member "pool", which is empty, or not there, for the default one.
 caf::error take_pool(const nlohmann::json& body, std::string& out);
+
+/// Takes the member "timeout_ms", if it is there: from a millisecond to a day.
+caf::error take_timeout(const nlohmann::json& body, caf::timespan& out);
 
 } // namespace dbs::internal

@@ -8,8 +8,6 @@ namespace dbs::internal {
 
 namespace {
 
-constexpr int64_t max_timeout_ms = 24 * 3600 * 1000;
-
 caf::error refused(const std::string& what) {
   return fail(errc::invalid_argument, what);
 }
@@ -53,13 +51,8 @@ caf::expected<sql_body> parse_sql_body(const std::string& body) {
       if (auto reason = add_param(result.statement.params, x, result.statement.params.size() + 1))
         return reason;
   }
-  if (object.contains("timeout_ms")) {
-    auto& timeout = object["timeout_ms"];
-    if (!timeout.is_number_integer() || timeout.get<int64_t>() < 1 ||
-        timeout.get<int64_t>() > max_timeout_ms)
-      return refused("'timeout_ms' must be a number from 1 to " + std::to_string(max_timeout_ms));
-    result.timeout = std::chrono::milliseconds{timeout.get<int64_t>()};
-  }
+  if (auto problem = take_timeout(object, result.timeout))
+    return problem;
   return result;
 }
 

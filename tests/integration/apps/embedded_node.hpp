@@ -43,7 +43,9 @@ struct embedded_node {
 
   void start_and_wait() {
     start();
-    REQUIRE(services->initialize(std::chrono::seconds{30}) == caf::error{});
+    auto failed = services->initialize(std::chrono::seconds{30});
+    INFO(describe(failed));
+    REQUIRE(!failed);
   }
 
   outcome ctl(const std::string& arguments) const {

@@ -1,4 +1,4 @@
-// The HTTP manager between a scripted supervisor, health manager and pool, with real
+// The HTTP manager between a scripted supervisor, health manager, pool and cache, with real
 // sockets on the loop of the fixture.
 #pragma once
 
@@ -11,6 +11,7 @@
 #include "dbs/testing/eventually.hpp"
 #include "dbs/testing/fixture/actor_fixture.hpp"
 #include "dbs/testing/fixture/silent_logger.hpp"
+#include "dbs/testing/scripted/scripted_cache.hpp"
 #include "dbs/testing/servers/temporary_directory.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -198,10 +199,12 @@ struct http_fixture : testing::actor_fixture {
   std::shared_ptr<supervisor_script> supervisor = std::make_shared<supervisor_script>();
   std::shared_ptr<services_health> health = std::make_shared<services_health>();
   std::shared_ptr<pool_script> pool = std::make_shared<pool_script>();
+  testing::scripted_cache cache{*this};
   http_options options{{},
                        spawn_on_loop<scripted_supervisor_state>(supervisor),
                        spawn_on_loop<scripted_health_state>(health),
                        {{"", database_client{spawn_on_loop<scripted_pool_state>(pool)}}},
+                       cache.client(),
                        std::make_shared<observe::registry>(),
                        testing::make_silent_logger(),
                        {}};
