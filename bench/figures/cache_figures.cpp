@@ -85,6 +85,8 @@ public:
 
   /// One key that memory has.
   load_summary read_one(int how_many) {
+    if (!services_.cache().sync(services_.system()).get(key_of(kv_rows)))
+      throw std::runtime_error("a key has no value");
     return closed_loop(services_.system(), how_many, window{}, [this](int) {
       return cache_read{services_.cache().actor(), [] { return key_of(kv_rows); },
                         cache_source::l1};
