@@ -1,4 +1,5 @@
-// The program in the README, as a user runs it.
+// The programs that show how to embed DatabaseServices, as a user runs them; the first is the
+// one in the README.
 #include "dbs/testing/servers/free_port.hpp"
 #include "dbs/testing/servers/private_postgres.hpp"
 #include "dbs/testing/servers/private_redis.hpp"
@@ -21,12 +22,13 @@ struct outcome {
   std::string output;
 };
 
-/// Runs the example with these variables and nothing else in its environment.
-outcome run_example(std::vector<std::string> variables) {
+/// Runs an example with these variables and nothing else in its environment.
+outcome run_example(std::vector<std::string> variables,
+                    const std::string& name = "example_embedding") {
   testing::temporary_directory directory{"embedding"};
   auto output = directory.path() / "output";
   variables.insert(variables.begin(), "--ignore-environment");
-  variables.push_back(std::string{DBS_BIN_DIR} + "/example_embedding");
+  variables.push_back(std::string{DBS_BIN_DIR} + "/" + name);
   testing::process program{
       {.program = "/usr/bin/env", .arguments = std::move(variables), .output = output}};
   auto status = program.wait_for(60s);
@@ -64,4 +66,15 @@ TEST_CASE("the example in the README names what is missing in its configuration"
   CHECK(result.exit_code == 1);
   CHECK_THAT(result.output,
              ContainsSubstring("config_invalid") && ContainsSubstring("DATABASE_URL"));
+}
+
+TEST_CASE("the example of the cache loads through its own actor") {
+  testing::private_postgres postgres;
+  testing::private_redis redis;
+  auto result = run_example({"DATABASE_URL=" + postgres.url(), "REDIS_URL=" + redis.url()},
+                            "example_caching");
+  INFO(result.output);
+  CHECK(result.exit_code == 0);
+  CHECK_THAT("\n" + result.output, ContainsSubstring("\noslo: sunny\noslo: sunny\n") &&
+                                       ContainsSubstring("not_found: there is no place atlantis"));
 }
