@@ -1,5 +1,5 @@
-// Requests and their answers; cache_lookup.cpp, cache_load.cpp and cache_write.cpp have what
-// happens in between.
+// Requests and their answers; cache_lookup.cpp, cache_load.cpp, cache_write.cpp and
+// cache_erasures.cpp have what happens in between.
 #include "dbs/runtime/cache/cache_core.hpp"
 
 #include "dbs/messages/error_detail.hpp"

@@ -251,6 +251,9 @@ private:
   void end_write(size_t index);
   void schedule_repairs();
   void repair();
+
+  // -- erasing many keys: cache_erasures.cpp -----------------------------------------------
+
   void send_erasure(size_t index);
   void answer_erasure(erase_op& op);
   void end_erasure_part(size_t index, caf::expected<void> what);
