@@ -8,8 +8,8 @@ namespace dbs {
 
 namespace {
 
-caf::error error_of(caf::expected<void> what) {
-  return what ? caf::error{} : std::move(what.error());
+caf::error error_of(const caf::expected<void>& what) {
+  return what ? caf::error{} : what.error();
 }
 
 } // namespace

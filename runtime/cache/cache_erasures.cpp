@@ -103,7 +103,7 @@ void cache_core::answer_erasure(erase_op& op) {
 void cache_core::end_erasure_part(size_t index, caf::expected<void> what) {
   auto& op = erasures_[index];
   if (!what && !op.failure)
-    op.failure = std::move(what.error());
+    op.failure = what.error();
   if (--op.open > 0)
     return;
   // What was read from a level before that had heard of it.

@@ -118,15 +118,15 @@ bool cache_core::load_again(cache_flight& f, const stored_value& what) {
 }
 
 void cache_core::keep_loaded(const cache_flight& f, const stored_value& what) {
-  if (f.detached || is_outdated(f, what)) {
-    ++memory_->counts.discarded;
-  } else if (what.kind == stored_kind::negative && f.options->negative_ttl.count() == 0) {
+  auto is_kept = !f.detached && !is_outdated(f, what);
+  if (is_kept && what.kind == stored_kind::negative && f.options->negative_ttl.count() == 0) {
     memory_->l1.erase(f.key, what.vers);
-  } else if (keep_in_l1(f.key, what)) {
-    fill(f, what, f.uses_l3);
-  } else {
-    ++memory_->counts.discarded;
+    return;
   }
+  if (is_kept && keep_in_l1(f.key, what))
+    fill(f, what, f.uses_l3);
+  else
+    ++memory_->counts.discarded;
 }
 
 void cache_core::load_failed(cache_flight& f, const caf::error& reason) {

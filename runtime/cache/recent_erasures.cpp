@@ -7,7 +7,7 @@
 namespace dbs::cache {
 
 void recent_erasures::forget_old(wall_time now) {
-  if (now - looked_through_ < std::chrono::seconds{1} && now >= looked_through_)
+  if (looked_through_ <= now && now < looked_through_ + std::chrono::seconds{1})
     return;
   looked_through_ = now;
   auto is_old = [now](auto& x) { return x.second.until <= now; };
