@@ -78,8 +78,7 @@ struct cache_get {
 template <class Inspector>
 bool inspect(Inspector& f, cache_get& x) {
   return f.object(x).fields(f.field("key", x.key), f.field("load", x.load),
-                            f.field("without_value", x.without_value),
-                            f.field("looked", x.looked));
+                            f.field("without_value", x.without_value), f.field("looked", x.looked));
 }
 
 struct cache_get_many {
