@@ -103,8 +103,9 @@ private:
   static std::vector<std::pair<std::string, std::string>> settings(const servers& from) {
     auto result = from.settings();
     result.emplace_back("cache.l3_enabled", "false");
-    // A machine that stands still for a moment must not send reads elsewhere.
+    // A machine that stands still for a moment must not send reads elsewhere, nor time.
     result.emplace_back("cache.l2_timeout", "1s");
+    result.emplace_back("cache.l1_ttl", "1h");
     return result;
   }
 
