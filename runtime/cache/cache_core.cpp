@@ -113,6 +113,7 @@ cache_flight* cache_core::join(std::string key, const waiter& who) {
   if (auto i = current_.find(key); i != current_.end()) {
     auto& f = *i->second;
     ++memory_->counts.joins;
+    drop_erased_stale(f);
     if (f.loading &&
         (!who.wants_load || (f.stale && is_within(*f.stale, f.options->stale_while_revalidate)))) {
       answer(who, best_of(f));
@@ -211,6 +212,7 @@ void cache_core::on_deadline() {
   auto now = timers_.now();
   auto earliest = time_point::max();
   flights_.for_each([&](cache_flight& f) {
+    drop_erased_stale(f);
     auto late = std::stable_partition(f.waiters.begin(), f.waiters.end(),
                                       [now](const waiter& x) { return x.deadline > now; });
     for (auto i = late; i != f.waiters.end(); ++i) {

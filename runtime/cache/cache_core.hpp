@@ -216,6 +216,7 @@ private:
   std::optional<stored_value> left_in_l1(const cache_flight& f);
   /// Those who do not want it loaded; or all.
   void answer_waiters(cache_flight& f, const cache_value& what, bool all);
+  void drop_erased_stale(cache_flight& f);
   /// Nothing, unless there is something stale.
   static cache_value best_of(const cache_flight& f);
   void finish(cache_flight& f);

@@ -103,7 +103,7 @@ caf::expected<stored_value> cache_core::made_of(const cache_flight& f, cache_loa
 /// What was loaded before one of its tags was invalidated is for those alone who had asked
 /// before that.
 bool cache_core::load_again(cache_flight& f, const stored_value& what) {
-  if (f.detached || !memory_->erasures.cover(f.key, what, memory_->wall()))
+  if (!memory_->erasures.cover(f.key, what, memory_->wall()))
     return false;
   auto late = std::stable_partition(f.waiters.begin(), f.waiters.end(), [&](const waiter& x) {
     return x.invalidations > f.load_invalidations;
@@ -130,6 +130,7 @@ void cache_core::keep_loaded(const cache_flight& f, const stored_value& what) {
 }
 
 void cache_core::load_failed(cache_flight& f, const caf::error& reason) {
+  drop_erased_stale(f);
   if (f.stale && is_within(*f.stale, f.options->stale_on_error))
     answer_waiters(f, best_of(f), true);
   for (auto& x : std::exchange(f.waiters, {}))

@@ -185,6 +185,12 @@ std::optional<stored_value> cache_core::left_in_l1(const cache_flight& f) {
   return result;
 }
 
+/// One of its tags may have been invalidated since it was found.
+void cache_core::drop_erased_stale(cache_flight& f) {
+  if (f.stale && memory_->erasures.cover(f.key, *f.stale, memory_->wall()))
+    f.stale.reset();
+}
+
 cache_value cache_core::best_of(const cache_flight& f) {
   return f.stale ? value_of(*f.stale, f.stale_from, true) : cache_value{};
 }
