@@ -18,16 +18,6 @@ constexpr caf::timespan tick_interval = std::chrono::seconds{1};
 constexpr size_t function_threads = 16;
 constexpr size_t queued_functions = 1000;
 
-template <class T>
-void give(reply<T> answer, caf::expected<T> what) {
-  if (!what)
-    answer.deliver(std::move(what.error()));
-  else if constexpr (std::is_void_v<T>)
-    answer.deliver();
-  else
-    answer.deliver(std::move(*what));
-}
-
 } // namespace
 
 cache_state::cache_state(loop_actor<actor_type>* self, cache_options options)
@@ -110,19 +100,19 @@ void cache_state::do_enter(void (*body)(void*), void* context) {
 }
 
 void cache_state::on_value(request_token token, caf::expected<cache_value> what) {
-  give(values_.take(token), std::move(what));
+  values_.answer(token, std::move(what));
 }
 
 void cache_state::on_values(request_token token, caf::expected<std::vector<cache_value>> what) {
-  give(value_lists_.take(token), std::move(what));
+  value_lists_.answer(token, std::move(what));
 }
 
 void cache_state::on_done(request_token token, caf::expected<void> what) {
-  give(done_.take(token), std::move(what));
+  done_.answer(token, std::move(what));
 }
 
 void cache_state::on_erased(request_token token, caf::expected<bool> what) {
-  give(erased_.take(token), std::move(what));
+  erased_.answer(token, std::move(what));
 }
 
 caf::error cache_state::resize_l1(uint64_t entries) {

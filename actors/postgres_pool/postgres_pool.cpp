@@ -22,14 +22,6 @@ constexpr caf::timespan probe_timeout = std::chrono::seconds{2};
 /// statement has succeeded for this time either.
 constexpr caf::timespan busy_limit = probe_timeout + tick_interval;
 
-template <class T>
-void give(reply<T> answer, caf::expected<T> what) {
-  if (what)
-    answer.deliver(std::move(*what));
-  else
-    answer.deliver(std::move(what.error()));
-}
-
 } // namespace
 
 postgres_pool_state::postgres_pool_state(loop_actor<actor_type>* self,
@@ -173,20 +165,20 @@ caf::result<void> postgres_pool_state::with_reply(Call call) {
 }
 
 void postgres_pool_state::on_result(request_token token, caf::expected<pg_result> result) {
-  give(results_.take(token), std::move(result));
+  results_.answer(token, std::move(result));
 }
 
 void postgres_pool_state::on_results(request_token token,
                                      caf::expected<std::vector<pg_result>> results) {
-  give(batches_.take(token), std::move(results));
+  batches_.answer(token, std::move(results));
 }
 
 void postgres_pool_state::on_chunk(request_token token, caf::expected<pg_chunk> chunk) {
-  give(chunks_.take(token), std::move(chunk));
+  chunks_.answer(token, std::move(chunk));
 }
 
 void postgres_pool_state::on_lease(request_token token, caf::expected<pg_lease> lease) {
-  give(leases_.take(token), std::move(lease));
+  leases_.answer(token, std::move(lease));
 }
 
 void postgres_pool_state::on_done(request_token token, caf::error reason) {

@@ -13,14 +13,6 @@ namespace {
 
 constexpr caf::timespan tick_interval = std::chrono::seconds{1};
 
-template <class T>
-void give(reply<T> answer, caf::expected<T> what) {
-  if (what)
-    answer.deliver(std::move(*what));
-  else
-    answer.deliver(std::move(what.error()));
-}
-
 } // namespace
 
 redis_state::redis_state(loop_actor<actor_type>* self, redis_options options)
@@ -78,11 +70,11 @@ caf::result<std::vector<redis_reply>> redis_state::command(const call_context& c
 }
 
 void redis_state::on_reply(request_token token, caf::expected<redis_reply> reply) {
-  give(replies_.take(token), std::move(reply));
+  replies_.answer(token, std::move(reply));
 }
 
 void redis_state::on_replies(request_token token, caf::expected<std::vector<redis_reply>> replies) {
-  give(batches_.take(token), std::move(replies));
+  batches_.answer(token, std::move(replies));
 }
 
 void redis_state::flush_soon() {

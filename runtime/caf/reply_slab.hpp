@@ -3,7 +3,10 @@
 
 #include "dbs/runtime/caf/reply.hpp"
 
+#include <caf/expected.hpp>
+
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -28,6 +31,17 @@ public:
   reply<T> take(uint64_t token) {
     free_.push_back(token);
     return std::move(slots_[token]);
+  }
+
+  /// Answers with a value or an error, whichever it is.
+  void answer(uint64_t token, caf::expected<T> what) {
+    auto caller = take(token);
+    if (!what)
+      caller.deliver(std::move(what.error()));
+    else if constexpr (std::is_void_v<T>)
+      caller.deliver();
+    else
+      caller.deliver(std::move(*what));
   }
 
 private:

@@ -1,11 +1,10 @@
 // The metrics of the cache's second level.
 #pragma once
 
-#include "dbs/runtime/cache/level_figures.hpp"
+#include "dbs/actors/cache/internal/level_metrics.hpp"
 #include "dbs/runtime/observe/instruments.hpp"
 
 #include <memory>
-#include <vector>
 
 namespace dbs::internal {
 
@@ -19,18 +18,12 @@ public:
   observe::histogram& reads() noexcept { return *reads_; }
 
 private:
-  /// The level's counters live as long as the registry: both have the same totals.
-  struct counted {
-    uint64_t cache::level_figures::*figure;
-    observe::counter* counter;
-  };
-
   /// Keeps alive what the others point into.
   std::shared_ptr<observe::registry> registry_;
   observe::gauge* up_;
   observe::gauge* open_calls_;
   observe::histogram* reads_;
-  std::vector<counted> counters_;
+  level_metrics counters_;
 };
 
 } // namespace dbs::internal

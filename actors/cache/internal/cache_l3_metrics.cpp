@@ -12,26 +12,15 @@ cache_l3_metrics::cache_l3_metrics(std::shared_ptr<observe::registry> registry)
     : registry_(std::move(registry)),
       up_(must(registry_->add_gauge("dbs_cache_l3_up", "1 while the table is within reach."))),
       statement_(must(registry_->add_histogram("dbs_cache_l3_statement_seconds",
-                                               "From sending a statement to its result."))) {
+                                               "From sending a statement to its result."))),
+      level_counters_(*registry_, "dbs_cache_l3_") {
   using figures = cache::l3_figures;
-  using level = cache::level_figures;
   auto count = [this](const char* name, const char* help, uint64_t figures::*figure) {
     counters_.push_back({figure, observe::counter_feed{must(registry_->add_counter(name, help))}});
-  };
-  auto count_level = [this](const char* name, const char* help, uint64_t level::*figure) {
-    level_counters_.push_back({figure, must(registry_->add_counter(name, help))});
   };
   auto show = [this](const char* name, const char* help, size_t figures::*figure) {
     gauges_.push_back({figure, must(registry_->add_gauge(name, help))});
   };
-  count_level("dbs_cache_l3_hits_total", "Keys that were found.", &level::hits);
-  count_level("dbs_cache_l3_misses_total", "Keys that were not there.", &level::misses);
-  count_level("dbs_cache_l3_errors_total", "Keys answered with an error.", &level::errors);
-  count_level("dbs_cache_l3_timeouts_total", "Keys whose deadline has passed.", &level::timeouts);
-  count_level("dbs_cache_l3_corrupt_total", "Rows that make no sense.", &level::corrupt);
-  count_level("dbs_cache_l3_writes_total", "Keys that were stored or erased.", &level::writes);
-  count_level("dbs_cache_l3_refused_older_total", "Writes with something newer in their place.",
-              &level::refused_older);
   count("dbs_cache_l3_in_doubt_total", "Writes whose outcome is unknown.", &figures::in_doubt);
   count("dbs_cache_l3_repeated_total", "Writes sent again: others had got in the way.",
         &figures::repeated);
@@ -51,8 +40,7 @@ void cache_l3_metrics::publish(const cache::l3_figures& figures,
                                const cache::level_counters& counters) {
   for (auto& x : counters_)
     x.counter.reach(figures.*x.figure);
-  for (auto& x : level_counters_)
-    x.counter->add(counters.counted.*x.figure - x.counter->value());
+  level_counters_.publish(counters.counted);
   for (auto& x : gauges_)
     x.gauge->set(static_cast<double>(figures.*x.figure));
 }

@@ -1,6 +1,7 @@
 // The metrics of the cache's third level.
 #pragma once
 
+#include "dbs/actors/cache/internal/level_metrics.hpp"
 #include "dbs/runtime/cache/l3_context.hpp"
 #include "dbs/runtime/observe/instruments.hpp"
 
@@ -26,12 +27,6 @@ private:
     observe::counter_feed counter;
   };
 
-  /// The level's counters live as long as the registry: both have the same totals.
-  struct level_counted {
-    uint64_t cache::level_figures::*figure;
-    observe::counter* counter;
-  };
-
   struct shown {
     size_t cache::l3_figures::*figure;
     observe::gauge* gauge;
@@ -41,8 +36,8 @@ private:
   std::shared_ptr<observe::registry> registry_;
   observe::gauge* up_;
   observe::histogram* statement_;
+  level_metrics level_counters_;
   std::vector<counted> counters_;
-  std::vector<level_counted> level_counters_;
   std::vector<shown> gauges_;
 };
 

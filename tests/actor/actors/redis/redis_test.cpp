@@ -1,5 +1,6 @@
 #include "dbs/actors/redis/redis.hpp"
 
+#include "actor/actors/log_text.hpp"
 #include "actor/actors/redis/scripted_redis.hpp"
 
 #include "dbs/messages/error_detail.hpp"
@@ -13,15 +14,6 @@ using namespace dbs::tests;
 using namespace std::chrono_literals;
 
 namespace {
-
-/// The manager may outlive the test's fixture, and log to the end.
-std::shared_ptr<observe::logger> make_log(const std::shared_ptr<std::string>& lines) {
-  observe::logger_options options;
-  options.sink = [lines](std::string_view line) { *lines += line; };
-  auto result = observe::logger::make({}, options);
-  REQUIRE(result);
-  return std::move(*result);
-}
 
 struct fixture : testing::actor_fixture {
   fixture() {

@@ -61,6 +61,13 @@ struct world {
     return false;
   }
 
+  /// Until others have begun so many more operations, or all wait for who calls this.
+  void wait_for_others(uint64_t operations) const {
+    auto now = left.load();
+    auto goal = now - std::min(operations, now);
+    eventually([&] { return left <= goal; }, 2ms, 0ms);
+  }
+
   uint64_t least(size_t key) const { return sources[key].acknowledged; }
 
   void see(size_t key, uint64_t least, std::string_view value, cache_source from) {
@@ -104,7 +111,7 @@ cache::load_function loader_of(world& w) {
       result.value = blob{std::to_string(w.sources[number].value.load())};
     // The read is over, and what it has seen grows old.
     if (random() % 4 == 0)
-      std::this_thread::sleep_for(std::chrono::microseconds{random() % 2000});
+      w.wait_for_others(random() % 100);
     if (random() % 3 == 0)
       result.ttl = std::chrono::milliseconds{1 + random() % 5};
     result.tags = {"all", parity_of(number)};

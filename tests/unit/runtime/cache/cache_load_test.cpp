@@ -332,3 +332,47 @@ TEST_CASE("a load that races the erasure of one of its tags is for those who had
     CHECK(s.answer(behind) == "loader old");
   }
 }
+
+TEST_CASE("a load that is cut off behind the erasure of a tag is not for those who asked between") {
+  one_level s;
+  s.register_loader("p");
+  auto before = s.load("p:1");
+  s.l2.answer();
+  s.invalidate(cache_scope::tag, "red");
+  auto between = s.load("p:1");
+  s.erase("p:1");
+  cache_loaded old{true, blob{"old"}};
+  old.tags = {"red"};
+  s.core().loaded(s.take_load().token, std::move(old));
+  CHECK(s.answer(before) == "loader old");
+  CHECK(s.answer(between) == "pending");
+  s.loader_says("new");
+  CHECK(s.answer(between) == "loader new");
+  // of what was detached nothing is kept
+  CHECK_FALSE(s.in_l1("p:1"));
+}
+
+TEST_CASE("what is stale is not served behind the erasure of one of its tags") {
+  one_level s;
+  namespace_options options;
+  options.stale_while_revalidate = options.stale_on_error = 60s;
+  s.register_loader("p", options);
+  auto old = s.stored("old", {1, 1}, 1s);
+  old.hard = old.soft + 60s;
+  old.tags = {"red"};
+  s.l2.content["p:1"] = old;
+  s.advance(2s);
+  auto before = s.load("p:1");
+  s.l2.answer();
+  CHECK(s.answer(before) == "l2 stale old");
+  s.invalidate(cache_scope::tag, "red");
+  auto behind = s.load("p:1", s.now() + 1s);
+  auto last = s.load("p:1");
+  auto plain = s.get("p:1");
+  CHECK(s.answer(behind) == "pending");
+  CHECK(s.answer(plain) == "none");
+  s.advance(1s);
+  CHECK(s.answer(behind) == "deadline_exceeded");
+  s.loader_fails();
+  CHECK(s.answer(last) == "query_failed");
+}
