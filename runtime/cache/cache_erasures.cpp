@@ -106,8 +106,6 @@ void cache_core::end_erasure_part(size_t index, caf::expected<void> what) {
     op.failure = what.error();
   if (--op.open > 0)
     return;
-  // What was read from a level before that had heard of it.
-  erase_here(op.what);
   answer_erasure(op);
   erasures_.give_back(index);
   end_drain_if_idle();

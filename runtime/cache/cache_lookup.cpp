@@ -147,8 +147,6 @@ bool cache_core::is_outdated(const cache_flight& f, const stored_value& found) c
   // L3 may lag behind.
   if (f.seen_l2 && (found.vers < *f.seen_l2 || (f.gone_in_l2 && found.vers == *f.seen_l2)))
     return true;
-  if (auto* newest = memory_->unsettled.newest(f.key); newest != nullptr && found.vers < *newest)
-    return true;
   return memory_->erasures.cover(f.key, found, memory_->wall());
 }
 

@@ -242,8 +242,7 @@ void cache_core::end_write(size_t index) {
 /// a value not newer than an erasure that waits for it.
 bool cache_core::renew(size_t index, level_set level, const version& there) {
   auto& op = writes_[index];
-  if (there == op.content.vers || op.what == write_op::kind::repair ||
-      !memory_->unsettled.is_latest(op.key, op.content.vers))
+  if (there == op.content.vers || !memory_->unsettled.is_latest(op.key, op.content.vers))
     return false;
   if (there < op.content.vers) {
     // For another level's sake it is newer already.

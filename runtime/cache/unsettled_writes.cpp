@@ -10,7 +10,7 @@ unsettled_writes::state* unsettled_writes::find(std::string_view key, const vers
 void unsettled_writes::begin(std::string_view key, const version& vers, level_set levels) {
   auto& x = all_[std::string{key}];
   // What failed before, and is not written now, is still to be removed.
-  x = {vers, levels, without(x.failed | x.open, levels), false};
+  x = {vers, levels, without(x.failed | x.open, levels)};
 }
 
 void unsettled_writes::begin_removal(const failed_write& what) {
@@ -18,7 +18,7 @@ void unsettled_writes::begin_removal(const failed_write& what) {
   if (i == all_.end())
     return;
   auto& x = i->second;
-  x = {what.vers, x.open | what.levels, without(x.failed, what.levels), true};
+  x = {what.vers, x.open | what.levels, without(x.failed, what.levels)};
 }
 
 void unsettled_writes::renew(std::string_view key, const version& vers, const version& newer) {
@@ -51,7 +51,7 @@ void unsettled_writes::fail(std::string_view key, const version& vers, level_set
 void unsettled_writes::spoil(std::string_view key, const version& vers, level_set levels) {
   auto& x = all_[std::string{key}];
   if (x.vers < vers)
-    x = {vers, no_level, x.failed | x.open | levels, true};
+    x = {vers, no_level, x.failed | x.open | levels};
 }
 
 void unsettled_writes::fail_all() noexcept {
@@ -78,8 +78,7 @@ std::vector<unsettled_writes::failed_write> unsettled_writes::failed(size_t most
     if (x.open != no_level || levels == no_level)
       continue;
     auto vers = x.vers;
-    if (!x.removes)
-      ++vers.sequence;
+    ++vers.sequence;
     result.push_back({key, vers, levels});
   }
   return result;

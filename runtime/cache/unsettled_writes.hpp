@@ -87,8 +87,6 @@ private:
     version vers;
     level_set open;
     level_set failed;
-    /// What failed is a removal.
-    bool removes;
   };
 
   state* find(std::string_view key, const version& vers);
