@@ -80,9 +80,7 @@ cache_state::actor_type::behavior_type cache_state::make_behavior() {
       [this](resize_atom, const call_context&, const resize_request& what) -> caf::result<void> {
         if (what.what != "l1_size")
           return fail(errc::invalid_argument, "the cache has no size '" + what.what + "'");
-        cache_tuning change;
-        change.l1_size = what.size < 0 ? uint64_t{0} : static_cast<uint64_t>(what.size);
-        if (auto refused = resize_l1(*change.l1_size))
+        if (auto refused = resize_l1(what.size < 0 ? 0 : static_cast<uint64_t>(what.size)))
           return refused;
         return caf::unit;
       },

@@ -22,7 +22,7 @@ cache_level_stats level_of(const cache::level_counters& from) {
   result.hits = from.counted.hits;
   result.misses = from.counted.misses;
   result.errors = from.counted.errors + from.counted.timeouts;
-  result.hit_rate = rate(result.hits, result.misses + result.errors);
+  result.hit_rate = rate(result.hits, result.misses);
   result.latency = observe::summarize(from.reads.snapshot());
   return result;
 }

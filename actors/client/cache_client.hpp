@@ -115,7 +115,7 @@ public:
     return send(self, put_atom_v, cache_put_many{std::move(entries)});
   }
 
-  /// The handler gets whether Redis had it.
+  /// The handler gets whether there was a value, as far as that was known by the answer.
   template <class Self>
   auto erase(Self* self, std::string key, cache_reach reach = cache_reach::l2) const {
     return send(self, erase_atom_v, cache_erase{std::move(key), reach});

@@ -166,7 +166,7 @@ bool inspect(Inspector& f, cache_invalidate& x) {
 ///   that is not there is an answer, not an error. With many keys there is one answer for
 ///   each, in their order.
 /// - `put` stores, `erase` removes, on all levels. `erase` says whether there was
-///   something on the levels that it had to reach. `put` with many entries is answered when
+///   a value, as far as that is known when it is answered. `put` with many entries is answered when
 ///   all are done, with the first error if there was one: the others are stored.
 /// - `invalidate` removes what a prefix or a tag means, on all levels. An error says that
 ///   this may not have come about on one of them; it may be repeated.

@@ -113,7 +113,6 @@ cache_flight* cache_core::join(std::string key, const waiter& who) {
   if (auto i = current_.find(key); i != current_.end()) {
     auto& f = *i->second;
     ++memory_->counts.joins;
-    drop_erased_stale(f);
     if (f.loading &&
         (!who.wants_load || (f.stale && is_within(*f.stale, f.options->stale_while_revalidate)))) {
       answer(who, best_of(f));
@@ -133,8 +132,8 @@ cache_flight* cache_core::join(std::string key, const waiter& who) {
   f.waiters.push_back(who);
   f.options = memory_->names.find(f.key);
   f.wants_load = who.wants_load;
-  if (auto* newest = memory_->unsettled.newest(f.key))
-    f.least = *newest;
+  f.least_in_l2 = memory_->unsettled.missing_on(f.key, level_2);
+  f.least_in_l3 = memory_->unsettled.missing_on(f.key, level_3);
   f.uses_l3 = l3_has(f.options.get());
   current_.emplace(f.key, &f);
   return &f;
@@ -212,7 +211,6 @@ void cache_core::on_deadline() {
   auto now = timers_.now();
   auto earliest = time_point::max();
   flights_.for_each([&](cache_flight& f) {
-    drop_erased_stale(f);
     auto late = std::stable_partition(f.waiters.begin(), f.waiters.end(),
                                       [now](const waiter& x) { return x.deadline > now; });
     for (auto i = late; i != f.waiters.end(); ++i) {

@@ -209,14 +209,16 @@ private:
   /// True if it is answered, or has gone on to its loader.
   bool heard(cache_flight& f, bool of_l2, caf::expected<std::optional<stored_value>> found);
   bool accept(cache_flight& f, stored_value&& found, cache_source from);
-  bool is_outdated(const cache_flight& f, const stored_value& found) const;
+  /// By what is known of the level, `l2` or `l3`, that it is `from`, and of those above it.
+  bool is_outdated(const cache_flight& f, const stored_value& found, cache_source from) const;
+  /// By a prefix, or one of its tags, since it was made.
+  bool is_erased(std::string_view key, const stored_value& what) const;
   /// Whether a value past its time may be served for `window`.
   bool is_within(const stored_value& what, caf::timespan window) const;
   void not_found(cache_flight& f);
-  std::optional<stored_value> left_in_l1(const cache_flight& f);
+  void take_stale_from_l1(cache_flight& f);
   /// Those who do not want it loaded; or all.
   void answer_waiters(cache_flight& f, const cache_value& what, bool all);
-  void drop_erased_stale(cache_flight& f);
   /// Nothing, unless there is something stale.
   static cache_value best_of(const cache_flight& f);
   void finish(cache_flight& f);

@@ -16,6 +16,9 @@ namespace {
 /// Many keys may begin with a prefix.
 constexpr caf::timespan erasure_timeout = 1min;
 
+/// With the writes that it waits for.
+constexpr caf::timespan longest_erasure = erasure_timeout + 30s;
+
 bool is_meant(const cache_invalidate& what, std::string_view key, const stored_value& content) {
   return what.scope == cache_scope::prefix
              ? key.starts_with(what.text)
@@ -29,7 +32,7 @@ void cache_core::invalidate(const cache_invalidate& what, time_point deadline,
   auto is_prefix = what.scope == cache_scope::prefix;
   auto refused = check_name(is_prefix ? "prefix" : "tag", what.text,
                             is_prefix ? max_key_bytes : stored_value::max_tag_bytes);
-  auto now = memory_->wall();
+  auto now = timers_.now();
   if (!refused && !memory_->erasures.has_room_for(what, now)) {
     ++memory_->counts.overloaded;
     refused = fail(errc::overloaded, "too many prefixes or tags are invalidated at a time",
@@ -41,7 +44,7 @@ void cache_core::invalidate(const cache_invalidate& what, time_point deadline,
     return owner_.on_done(token, std::move(refused));
   ++memory_->counts.invalidations;
   auto vers = memory_->versions.next();
-  memory_->erasures.add(what, vers, now + erasure_ttl(settings_));
+  memory_->erasures.add(what, vers, now + longest_erasure + erasure_ttl(settings_));
   erase_here(what);
   auto index = erasures_.take();
   erasures_[index] = {what, vers, token, deadline};
@@ -82,8 +85,13 @@ void cache_core::erase_here(const cache_invalidate& what) {
     detach_all(what.text);
     memory_->l1.erase_prefix(what.text);
   } else {
-    // Which tags a value has is not known before it is there: see `accept` and `loaded`.
-    memory_->l1.erase_tagged(tag_bits(what.text));
+    // Which tags will be found is not known: see `is_erased`, and `load_again`.
+    auto bits = tag_bits(what.text);
+    memory_->l1.erase_tagged(bits);
+    flights_.for_each([bits](cache_flight& f) {
+      if (f.stale && (f.stale_tags & bits) == bits)
+        f.stale.reset();
+    });
   }
 }
 

@@ -39,9 +39,10 @@ struct cache_flight {
   /// The key was written or invalidated since it began. It answers those who wait, who have
   /// asked before, but nobody joins it any more, and nothing of it is kept.
   bool detached = false;
-  /// The last write before it began, if that had not arrived everywhere: what is older is not
-  /// believed, though the write may have arrived by the time when it is heard.
-  version least;
+  /// The last write before it began, if that had not arrived on the level: what is older there is
+  /// not believed, though the write may have arrived by the time when it is heard.
+  version least_in_l2;
+  version least_in_l3;
   /// Somebody wants the loader called, be it to renew what was served stale.
   bool wants_load = false;
   /// Nobody may be left who waits for it: it renews what was served stale.
@@ -56,6 +57,8 @@ struct cache_flight {
   std::optional<version> seen_l3;
   /// Past its time, but better than nothing.
   std::optional<stored_value> stale;
+  /// Its tags, as `tag_bits`.
+  uint64_t stale_tags = 0;
   cache_source stale_from = cache_source::none;
   /// L2 knows that what it has, or had, does not count any more.
   bool gone_in_l2 = false;

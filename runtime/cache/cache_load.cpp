@@ -103,14 +103,14 @@ caf::expected<stored_value> cache_core::made_of(const cache_flight& f, cache_loa
 /// What was loaded before one of its tags was invalidated is for those alone who had asked
 /// before that.
 bool cache_core::load_again(cache_flight& f, const stored_value& what) {
-  if (!memory_->erasures.cover(f.key, what, memory_->wall()))
+  if (!is_erased(f.key, what))
     return false;
-  auto late = std::stable_partition(f.waiters.begin(), f.waiters.end(), [&](const waiter& x) {
+  auto early = std::stable_partition(f.waiters.begin(), f.waiters.end(), [&](const waiter& x) {
     return x.invalidations > f.load_invalidations;
   });
-  for (auto i = late; i != f.waiters.end(); ++i)
+  for (auto i = early; i != f.waiters.end(); ++i)
     answer(*i, {what.kind == stored_kind::value, what.value, cache_source::loader, false});
-  f.waiters.erase(late, f.waiters.end());
+  f.waiters.erase(early, f.waiters.end());
   if (f.waiters.empty())
     return false;
   load(f);
@@ -118,7 +118,7 @@ bool cache_core::load_again(cache_flight& f, const stored_value& what) {
 }
 
 void cache_core::keep_loaded(const cache_flight& f, const stored_value& what) {
-  auto is_kept = !f.detached && !is_outdated(f, what);
+  auto is_kept = !f.detached && !is_erased(f.key, what);
   if (is_kept && what.kind == stored_kind::negative && f.options->negative_ttl.count() == 0) {
     memory_->l1.erase(f.key, what.vers);
     return;
@@ -130,7 +130,6 @@ void cache_core::keep_loaded(const cache_flight& f, const stored_value& what) {
 }
 
 void cache_core::load_failed(cache_flight& f, const caf::error& reason) {
-  drop_erased_stale(f);
   if (f.stale && is_within(*f.stale, f.options->stale_on_error))
     answer_waiters(f, best_of(f), true);
   for (auto& x : std::exchange(f.waiters, {}))

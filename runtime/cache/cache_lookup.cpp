@@ -116,7 +116,7 @@ bool cache_core::heard(cache_flight& f, bool of_l2,
 
 bool cache_core::accept(cache_flight& f, stored_value&& found, cache_source from) {
   auto now = memory_->wall();
-  if (found.kind == stored_kind::tombstone || now >= found.hard || is_outdated(f, found))
+  if (found.kind == stored_kind::tombstone || now >= found.hard || is_outdated(f, found, from))
     return false;
   if (now < found.soft) {
     if (!f.detached) {
@@ -130,6 +130,7 @@ bool cache_core::accept(cache_flight& f, stored_value&& found, cache_source from
     return true;
   }
   if (!f.stale || f.stale->vers < found.vers) {
+    f.stale_tags = tag_bits(found.tags);
     f.stale = std::move(found);
     f.stale_from = from;
   }
@@ -141,13 +142,18 @@ bool cache_core::accept(cache_flight& f, stored_value&& found, cache_source from
   return true;
 }
 
-bool cache_core::is_outdated(const cache_flight& f, const stored_value& found) const {
-  if (found.vers < f.least)
+bool cache_core::is_outdated(const cache_flight& f, const stored_value& found,
+                             cache_source from) const {
+  if (found.vers < (from == cache_source::l2 ? f.least_in_l2 : f.least_in_l3))
     return true;
   // L3 may lag behind.
   if (f.seen_l2 && (found.vers < *f.seen_l2 || (f.gone_in_l2 && found.vers == *f.seen_l2)))
     return true;
-  return memory_->erasures.cover(f.key, found, memory_->wall());
+  return is_erased(f.key, found);
+}
+
+bool cache_core::is_erased(std::string_view key, const stored_value& what) const {
+  return memory_->erasures.cover(key, what, timers_.now());
 }
 
 bool cache_core::is_within(const stored_value& what, caf::timespan window) const {
@@ -158,11 +164,9 @@ bool cache_core::is_within(const stored_value& what, caf::timespan window) const
 // -- what nobody knows ---------------------------------------------------------------------
 
 void cache_core::not_found(cache_flight& f) {
-  // What is here already may be better than nothing where a level could not be asked.
-  if (f.level_failed && !f.stale && !f.detached) {
-    f.stale = left_in_l1(f);
-    f.stale_from = cache_source::l1;
-  }
+  // What is here already may be better than nothing where L2 could not be asked.
+  if (f.level_failed && !f.seen_l2 && !f.stale && !f.detached)
+    take_stale_from_l1(f);
   answer_waiters(f, best_of(f), false);
   if (f.wants_load)
     load(f);
@@ -170,23 +174,17 @@ void cache_core::not_found(cache_flight& f) {
     finish(f);
 }
 
-std::optional<stored_value> cache_core::left_in_l1(const cache_flight& f) {
-  std::optional<stored_value> result;
+void cache_core::take_stale_from_l1(cache_flight& f) {
   memory_->l1.read(f.key, [&](const l1_view& view) {
-    result.emplace();
-    result->vers = view.meta.vers;
-    result->kind = view.meta.kind == entry_kind::value ? stored_kind::value : stored_kind::negative;
+    auto& found = f.stale.emplace();
+    found.vers = view.meta.vers;
+    found.kind = view.meta.kind == entry_kind::value ? stored_kind::value : stored_kind::negative;
     // When it was to be renewed is not known, and it is not gone: that is what counts.
-    result->soft = memory_->wall();
-    result->value = blob{view.value};
+    found.soft = memory_->wall();
+    found.value = blob{view.value};
+    f.stale_tags = view.meta.tags;
+    f.stale_from = cache_source::l1;
   });
-  return result;
-}
-
-/// One of its tags may have been invalidated since it was found.
-void cache_core::drop_erased_stale(cache_flight& f) {
-  if (f.stale && memory_->erasures.cover(f.key, *f.stale, memory_->wall()))
-    f.stale.reset();
 }
 
 cache_value cache_core::best_of(const cache_flight& f) {
@@ -210,7 +208,7 @@ void cache_core::finish(cache_flight& f) {
   f.options.reset();
   f.detached = f.wants_load = f.renews = f.loading = f.uses_l3 = f.level_failed = f.gone_in_l2 =
       false;
-  f.least = {};
+  f.least_in_l2 = f.least_in_l3 = {};
   f.seen_l2.reset();
   f.seen_l3.reset();
   f.stale.reset();

@@ -18,8 +18,10 @@ l1_options options_of(const cache_settings& settings, const coarse_clock& clock)
 
 } // namespace
 
-cache_memory::cache_memory(const cache_settings& settings, coarse_clock clock, wall_clock wall_now)
-    : l1(options_of(settings, clock)), coarse(clock), wall(std::move(wall_now)), versions(wall) {}
+cache_memory::cache_memory(const cache_settings& settings, coarse_clock clock, wall_clock wall_now,
+                           version_clock version_time)
+    : l1(options_of(settings, clock)), coarse(clock), wall(std::move(wall_now)),
+      versions(std::move(version_time)) {}
 
 std::optional<cache_value> cache_memory::look_up(std::string_view key, bool without_value) {
   std::optional<cache_value> result;

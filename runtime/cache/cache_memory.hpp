@@ -37,7 +37,8 @@ struct core_counts {
 
 struct cache_memory {
   explicit cache_memory(const cache_settings& settings, coarse_clock clock = {},
-                        wall_clock wall = system_wall_time);
+                        wall_clock wall = system_wall_time,
+                        version_clock version_time = system_version_time);
 
   // -- for any thread ----------------------------------------------------------------
 

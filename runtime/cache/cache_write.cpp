@@ -209,6 +209,7 @@ void cache_core::wrote(size_t index, level_set level, caf::expected<level_write>
       // It may come about behind an erasure.
       auto removal = op.content.vers;
       ++removal.sequence;
+      memory_->versions.observe(removal);
       memory_->unsettled.spoil(op.key, removal, level);
       schedule_repairs();
     }
@@ -237,12 +238,12 @@ void cache_core::end_write(size_t index) {
   end_drain_if_idle();
 }
 
-/// A write that came later than what is there, but was given an older version, since another
-/// clock is ahead. What was answered is not made newer than what others have written since, and
-/// a value not newer than an erasure that waits for it.
+/// A write that came later than what is there, but was given an older version, or the same, since
+/// another clock is ahead. What was answered is not made newer than what others have written since,
+/// and a value not newer than an erasure that waits for it.
 bool cache_core::renew(size_t index, level_set level, const version& there) {
   auto& op = writes_[index];
-  if (there == op.content.vers || !memory_->unsettled.is_latest(op.key, op.content.vers))
+  if (!memory_->unsettled.is_latest(op.key, op.content.vers))
     return false;
   if (there < op.content.vers) {
     // For another level's sake it is newer already.
@@ -344,6 +345,7 @@ void cache_core::repair() {
     op.answered = true;
     op.open = x.levels;
     ++memory_->counts.repairs;
+    memory_->versions.observe(x.vers); // nobody else may get it
     memory_->unsettled.begin_removal(x);
     auto index = writes_.take();
     writes_[index] = std::move(op);

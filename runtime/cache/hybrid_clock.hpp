@@ -17,12 +17,11 @@ namespace dbs::cache {
 /// Not thread-safe.
 class hybrid_clock {
 public:
-  explicit hybrid_clock(wall_clock wall) : wall_(std::move(wall)) {}
+  explicit hybrid_clock(version_clock clock) : clock_(std::move(clock)) {}
 
   /// Newer than all before it and all that were observed.
   version next() {
-    auto now = static_cast<uint64_t>(wall_().time_since_epoch().count()) * 1000;
-    last_ = std::max(now, last_ + 1);
+    last_ = std::max(clock_(), last_ + 1);
     return {epoch, last_};
   }
 
@@ -37,7 +36,7 @@ private:
   /// That of the key's owner; as long as keys have none it is the same everywhere.
   static constexpr uint64_t epoch = 1;
 
-  wall_clock wall_;
+  version_clock clock_;
   uint64_t last_ = 0;
 };
 

@@ -19,7 +19,7 @@
 
 namespace dbs::cache {
 
-/// Runs on a thread where it may block; must not throw. Given the whole key.
+/// Runs on a thread where it may block. Given the whole key. What it throws is `query_failed`.
 using load_function = std::function<caf::expected<cache_loaded>(const std::string& key)>;
 
 /// A statement with one column, and no or one row: the value. Its parameters are the parts of
@@ -46,7 +46,8 @@ struct namespace_options {
   /// For how long past its time a value is served when the loader fails, or is late.
   caf::timespan stale_on_error{0};
   /// Whether the table in PostgreSQL has it, too. It is off for what is loaded from a database
-  /// anyway.
+  /// anyway. To be said by all processes, before keys of the namespace are used: what the table
+  /// has from before is not removed with them where this is off.
   bool in_l3 = false;
 };
 

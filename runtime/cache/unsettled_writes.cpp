@@ -14,10 +14,7 @@ void unsettled_writes::begin(std::string_view key, const version& vers, level_se
 }
 
 void unsettled_writes::begin_removal(const failed_write& what) {
-  auto i = all_.find(what.key);
-  if (i == all_.end())
-    return;
-  auto& x = i->second;
+  auto& x = all_.find(what.key)->second;
   x = {what.vers, x.open | what.levels, without(x.failed, what.levels)};
 }
 
@@ -27,8 +24,8 @@ void unsettled_writes::renew(std::string_view key, const version& vers, const ve
 }
 
 bool unsettled_writes::is_latest(std::string_view key, const version& vers) const {
-  auto* newest_one = newest(key);
-  return newest_one != nullptr && *newest_one == vers;
+  auto i = all_.find(key);
+  return i != all_.end() && i->second.vers == vers;
 }
 
 void unsettled_writes::settle(std::string_view key, const version& vers, level_set level) {
@@ -61,11 +58,12 @@ void unsettled_writes::fail_all() noexcept {
   }
 }
 
-const version* unsettled_writes::newest(std::string_view key) const {
+version unsettled_writes::missing_on(std::string_view key, level_set level) const {
   if (all_.empty())
-    return nullptr;
+    return {};
   auto i = all_.find(key);
-  return i != all_.end() ? &i->second.vers : nullptr;
+  auto is_missing = i != all_.end() && ((i->second.open | i->second.failed) & level) != no_level;
+  return is_missing ? i->second.vers : version{};
 }
 
 std::vector<unsettled_writes::failed_write> unsettled_writes::failed(size_t most,

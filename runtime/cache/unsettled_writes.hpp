@@ -40,7 +40,7 @@ public:
   /// What is to be removed from where.
   struct failed_write {
     std::string key;
-    /// That of the removal: later than the write, and not later than what came behind it.
+    /// That of the removal: right behind the write, and older than what comes behind that.
     version vers;
     level_set levels;
   };
@@ -75,8 +75,8 @@ public:
   /// All that have begun: whoever waited for them is gone.
   void fail_all() noexcept;
 
-  /// Null if every write of the key has arrived.
-  const version* newest(std::string_view key) const;
+  /// That of the last write of the key which has not arrived on `level`; the default if all have.
+  version missing_on(std::string_view key, level_set level) const;
 
   /// Up to `most` keys whose write has failed on one of the levels that are `there`, and runs
   /// nowhere.

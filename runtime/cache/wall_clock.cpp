@@ -11,4 +11,10 @@ wall_time system_wall_time() noexcept {
                                                        std::chrono::nanoseconds{now.tv_nsec});
 }
 
+uint64_t system_version_time() noexcept {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000 + static_cast<uint64_t>(now.tv_nsec) / 1000;
+}
+
 } // namespace dbs::cache

@@ -79,8 +79,8 @@ private:
     database_
         .execute(self_, "UPDATE product SET price_cents = $2 WHERE id = $1", id,
                  static_cast<int64_t>(100 + random_() % 100'000))
-        .then([this, id](const pg_result&) { tell_cache(operation::change_price, id); },
-              [this](const caf::error&) { record(operation::change_price, false); });
+        .then([this, id](const pg_result&) { tell_cache(operation::change_price, id, true); },
+              [this, id](const caf::error&) { tell_cache(operation::change_price, id, false); });
   }
 
   void purchase() {
@@ -98,20 +98,21 @@ private:
           session_.commit(self_).then(
               [this, id] {
                 session_.release();
-                tell_cache(operation::purchase, id);
+                tell_cache(operation::purchase, id, true);
               },
-              [this](const caf::error&) {
+              [this, id](const caf::error&) {
                 session_.release();
-                record(operation::purchase, false);
+                tell_cache(operation::purchase, id, false);
               });
         },
         [this](const caf::error&) { record(operation::purchase, false); });
   }
 
-  /// What was changed is not read from the cache any more.
-  void tell_cache(operation what, int32_t id) {
+  /// What was changed is not read from the cache any more; nor what may have been: an error may
+  /// hide that it was.
+  void tell_cache(operation what, int32_t id, bool succeeded) {
     cache_.erase(self_, key_of(id))
-        .then([this, what](bool) { record(what, true); },
+        .then([this, what, succeeded](bool) { record(what, succeeded); },
               [this, what](const caf::error&) { record(what, false); });
   }
 

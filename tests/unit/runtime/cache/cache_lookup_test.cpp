@@ -216,3 +216,35 @@ TEST_CASE("a drain refuses what is new and ends behind what is open") {
   }
   CHECK(s.drained);
 }
+
+TEST_CASE("memory's copy is not served where L2 has said that the key is gone") {
+  two_levels s;
+  s.l2.content["k"] = s.stored("abc", {1, 1});
+  s.get("k");
+  s.l2.answer();
+  s.advance(10s);
+  s.l2.content["k"].kind = stored_kind::tombstone;
+  auto read = s.get("k");
+  s.l2.answer();
+  s.l3.fail();
+  CHECK(s.answer(read) == "none");
+}
+
+TEST_CASE("memory's copy is not served behind the erasure of one of its tags") {
+  one_level s;
+  s.register_loader("p", {});
+  auto tagged = s.stored("old", {1, 1});
+  tagged.tags = {"red"};
+  s.l2.content["p:1"] = tagged;
+  s.get("p:1");
+  s.l2.answer();
+  s.advance(10s);
+  auto before = s.load("p:1");
+  s.l2.fail(errc::deadline_exceeded);
+  auto other = s.get("p:1");
+  CHECK(s.answer(other) == "l1 stale old");
+  s.invalidate(cache_scope::tag, "red");
+  auto behind = s.get("p:1");
+  CHECK(s.answer(behind) == "none");
+  CHECK(s.answer(before) == "pending");
+}

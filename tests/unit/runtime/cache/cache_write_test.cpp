@@ -443,3 +443,62 @@ TEST_CASE("an invalidation is answered at its deadline, and comes about all the 
   CHECK(s.core().waiting() == 0);
   CHECK(s.answered_twice == 0);
 }
+
+TEST_CASE("a write with the version that another process has given is not lost") {
+  one_level s;
+  s.core();
+  auto same = static_cast<uint64_t>(s.wall().time_since_epoch().count()) * 1000;
+  s.l2.content["k"] = s.stored("theirs", {1, same});
+  auto erases = GENERATE(false, true);
+  auto token = erases ? s.erase("k") : s.put("k", "ours");
+  CHECK(s.l2.calls.at(0).content.vers == version{1, same});
+  s.l2.answer_all();
+  CHECK(s.answer(token) == (erases ? "true" : "done"));
+  auto read = s.get("k");
+  s.l2.answer();
+  CHECK(s.answer(read) == (erases ? "none" : "l2 ours"));
+}
+
+TEST_CASE("a level that has a write is believed, whatever another one is still to be told") {
+  two_levels s;
+  auto put = s.put("k", "abc", cache_reach::l1);
+  s.l2.fail();
+  s.l3.answer();
+  s.advance(1s);
+  s.l2.fail(); // the removal
+  s.memory->l1.erase("k");
+  auto read = s.get("k");
+  s.l2.fail();
+  s.l3.answer();
+  CHECK(s.answer(put) == "done");
+  CHECK(s.answer(read) == "l3 abc");
+}
+
+TEST_CASE("no write gets the version of a removal") {
+  one_level s;
+  s.core();
+  // given a clock that is behind what it has seen
+  s.memory->versions.observe({1, 1'900'000'000'000'000});
+  s.put("k", "old", cache_reach::l1);
+  s.l2.fail();
+  s.advance(1s);
+  auto removal = s.l2.calls.at(0).content.vers;
+  auto token = s.put("k", "new");
+  CHECK(s.l2.calls.at(1).content.vers > removal);
+  s.l2.answer_all();
+  CHECK(s.answer(token) == "done");
+  CHECK(s.l2.content.at("k").value.view() == "new");
+}
+
+TEST_CASE("an invalidation is remembered for as long as it takes, and what was read may take") {
+  two_levels s;
+  s.l3.content["p:1"] = s.stored("old", {1, 1}, 1h);
+  s.invalidate(cache_scope::prefix, "p:");
+  s.l2.answer();
+  s.advance(60s);
+  auto read = s.get("p:1");
+  s.l2.answer();
+  s.l3.answer(1);
+  CHECK(s.answer(read) == "none");
+  CHECK(s.l2.pending().empty());
+}

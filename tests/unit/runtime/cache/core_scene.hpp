@@ -190,8 +190,9 @@ public:
   cache_core& core() {
     if (!core_) {
       if (!memory)
-        memory = std::make_shared<cache_memory>(settings, coarse_clock{hand_},
-                                                [this] { return wall(); });
+        memory = std::make_shared<cache_memory>(
+            settings, coarse_clock{hand_}, [this] { return wall(); },
+            [this] { return static_cast<uint64_t>(hand_.load()) * 1000; });
       core_.emplace(core_options{settings, memory, l2_link, l3_link, max_waiting, max_queued},
                     timers_, *this, 1);
       core_->start();
