@@ -76,6 +76,8 @@ void pool_core::statement_done(pool_slot& s, caf::expected<pg_result> result) {
                   (shares && s.abandoned && sqlstate_of(reason) == query_canceled);
     if (undone && submit_again(s))
       return go_on(s);
+    if (undone && r->deadline <= timers_.now())
+      reason = fail(errc::deadline_exceeded, "the deadline passed before it could be run again");
     if (!s.broken) {
       if (retry_stale_plan(s, reason))
         return shares ? go_on(s) : void();

@@ -105,8 +105,10 @@ private:
       // What others have done to it, or what it is for.
       if (why == errc::query_failed && state != "57014" && (!fails || state != "22012"))
         ++surprises;
-      note(why == errc::query_failed ? state : to_string(static_cast<errc>(why.code())), tag,
-           inserts, why == errc::in_doubt ? fate::in_doubt : fate::refused);
+      auto outcome = why == errc::query_failed ? state : to_string(static_cast<errc>(why.code()));
+      if (why == errc::connection_lost) // not expected: it is to be run again
+        outcome += ": " + detail(why).what;
+      note(outcome, tag, inserts, why == errc::in_doubt ? fate::in_doubt : fate::refused);
       next(self, database, dice);
     };
     asker.run(self, std::move(statement)).then(on_answer, on_error);

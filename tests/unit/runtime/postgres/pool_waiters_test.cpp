@@ -247,6 +247,17 @@ TEST_CASE("a statement moves no more often than there can be broken connections"
   CHECK(f.counter("retried") == 3);
 }
 
+TEST_CASE("a statement of which nothing was sent by its deadline was too late, not unlucky") {
+  pool_fixture f{2, 0};
+  f.server.answers = false;
+  auto late = f.execute("SELECT 1", 1, f.now + 10ms);
+  f.run();
+  f.now += 10ms; // its timer has yet to run
+  f.server.running("SELECT 1").kill(false);
+  CHECK(f[late].code == errc::deadline_exceeded);
+  CHECK(f.counter("retried") == 0);
+}
+
 TEST_CASE("a statement that was sent to a connection that broke is in doubt") {
   pool_fixture f{1, 0};
   f.server.answers = false;
