@@ -139,7 +139,7 @@ TEST_CASE("what is written while Redis is away is not undone when it is back") {
   CHECK(text_of(cache.get("put")) == "l1 new");
   CHECK(text_of(cache.get("failed")) == "none");
   f.redis.resume();
-  CHECK(eventually([&] { return f.node.stats().unsettled == 0; }));
+  CHECK(eventually([&] { return f.node.is_settled(); }));
   CHECK(text_of(f.node.get_below("erased")) == "none");
   CHECK(text_of(f.node.get_below("failed")) == "none");
   CHECK(text_of(f.node.get_below("put")) != "l2 old");
@@ -216,6 +216,6 @@ TEST_CASE("what the cache had not finished when it crashed is finished") {
   CHECK(cache.erase("k", cache_reach::l1));
   crash(*f.node.services, "cache");
   f.redis.resume();
-  CHECK(eventually([&] { return f.node.stats().unsettled == 0; }));
+  CHECK(eventually([&] { return f.node.is_settled(); }));
   CHECK(text_of(f.node.get_below("k")) == "none");
 }

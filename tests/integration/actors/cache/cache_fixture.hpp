@@ -62,6 +62,13 @@ struct cache_node {
     return *result;
   }
 
+  /// Whether no write waits to be made good. A cache that is just being restarted does
+  /// not say.
+  bool is_settled() {
+    auto result = cache().get_stats();
+    return result && result->unsettled == 0;
+  }
+
   health_report health() {
     auto all = services->health().check_health_sync(system);
     REQUIRE(all);

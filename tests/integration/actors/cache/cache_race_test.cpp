@@ -265,5 +265,5 @@ TEST_CASE("nothing older than an acknowledged write is read, whatever races") {
   CHECK(w.found > w.reads / 10);
   CHECK(w.writes > 100);
   CHECK(w.loads > 100);
-  CHECK(eventually([&] { return f.node.stats().unsettled == 0; }));
+  CHECK(eventually([&] { return f.node.is_settled(); }));
 }
