@@ -32,6 +32,7 @@ class redis_reply;
 struct cache_erase;
 struct cache_get;
 struct cache_get_many;
+struct cache_get_with;
 struct cache_invalidate;
 struct cache_level_stats;
 struct cache_loaded;
@@ -178,5 +179,6 @@ CAF_ADD_ATOM(dbs, dbs, erase_atom)
 CAF_ADD_ATOM(dbs, dbs, invalidate_atom)
 CAF_ADD_ATOM(dbs, dbs, tune_atom)
 CAF_ADD_ATOM(dbs, dbs, load_atom)
+CAF_ADD_TYPE_ID(dbs, (dbs::cache_get_with))
 
 CAF_END_TYPE_ID_BLOCK(dbs)

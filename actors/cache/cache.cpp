@@ -40,6 +40,12 @@ cache_state::actor_type::behavior_type cache_state::make_behavior() {
         return reply<cache_value>::pending();
       },
       [this](get_atom, const call_context& context,
+             cache_get_with& what) -> caf::result<cache_value> {
+        auto token = values_.put(reply<cache_value>{self_});
+        as_request([&] { core_.get(std::move(what), context.deadline, token); });
+        return reply<cache_value>::pending();
+      },
+      [this](get_atom, const call_context& context,
              cache_get_many& what) -> caf::result<std::vector<cache_value>> {
         auto token = value_lists_.put(reply<std::vector<cache_value>>{self_});
         as_request([&] { core_.get(std::move(what), context.deadline, token); });

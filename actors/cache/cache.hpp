@@ -83,7 +83,7 @@ private:
   void on_values(request_token token, caf::expected<std::vector<cache_value>> what) override;
   void on_done(request_token token, caf::expected<void> what) override;
   void on_erased(request_token token, caf::expected<bool> what) override;
-  void load(load_token token, const cache::namespace_options& how, const std::string& key,
+  void load(load_token token, const cache::cache_loader& how, const std::string& key,
             time_point deadline) override;
   void on_drained() override;
   void do_enter(void (*body)(void*), void* context) override;

@@ -70,13 +70,13 @@ caf::expected<cache_loaded> run(const cache::load_function& loader, const std::s
 
 } // namespace
 
-void cache_state::load(load_token token, const cache::namespace_options& how,
-                       const std::string& key, time_point deadline) {
-  if (auto* actor = std::get_if<cache_loader_actor>(&how.loader))
+void cache_state::load(load_token token, const cache::cache_loader& how, const std::string& key,
+                       time_point deadline) {
+  if (auto* actor = std::get_if<cache_loader_actor>(&how))
     load_from(*actor, token, key, deadline);
-  else if (auto* function = std::get_if<cache::load_function>(&how.loader))
+  else if (auto* function = std::get_if<cache::load_function>(&how))
     load_with(*function, token, key);
-  else if (auto* sql = std::get_if<cache::sql_loader>(&how.loader))
+  else if (auto* sql = std::get_if<cache::sql_loader>(&how))
     load_by(*sql, token, key, deadline);
   else
     core_.loaded(token, fail(errc::not_found, "the namespace has no loader any more"));

@@ -30,6 +30,13 @@ caf::expected<cache_value> blocking_cache::get_or_load(const std::string& key) {
   return ask<cache_value>(get_atom_v, cache_get{key, true, false, true});
 }
 
+caf::expected<cache_value> blocking_cache::get_or_load(const std::string& key,
+                                                       cache_load_function loader) {
+  if (auto here = memory_->look_up(key))
+    return std::move(*here);
+  return ask<cache_value>(get_atom_v, cache_get_with{{key, true, false, true}, std::move(loader)});
+}
+
 caf::expected<std::vector<cache_value>> blocking_cache::mget(std::vector<std::string> keys) {
   internal::found_values found{*memory_, keys};
   if (!found.complete()) {

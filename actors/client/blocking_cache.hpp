@@ -23,6 +23,8 @@ public:
 
   caf::expected<cache_value> get(const std::string& key);
   caf::expected<cache_value> get_or_load(const std::string& key);
+  /// See `cache_client`: the loader is for this call.
+  caf::expected<cache_value> get_or_load(const std::string& key, cache_load_function loader);
   caf::expected<std::vector<cache_value>> mget(std::vector<std::string> keys);
   caf::error set(cache_put what);
   caf::error mset(std::vector<cache_put> entries);

@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -76,6 +77,13 @@ public:
   template <class Self>
   auto get_or_load(Self* self, std::string key) const {
     return ask(self, cache_get{std::move(key), true, false, true});
+  }
+
+  /// The same with a loader for this call, for keys of a namespace that is `node_local`. Whoever
+  /// asks for the key meanwhile gets what it loads. Runs on a thread where it may block.
+  template <class Self>
+  auto get_or_load(Self* self, std::string key, cache_load_function loader) const {
+    return ask(self, cache_get{std::move(key), true, false, true}, std::move(loader));
   }
 
   /// The handler gets a bool.
@@ -185,12 +193,14 @@ private:
             .request(cache_, caf::infinite)};
   }
 
-  template <class Self>
-  auto ask(Self* self, cache_get what) const {
-    using answer = internal::value_answer<decltype(send(self, get_atom_v, std::move(what)))>;
+  /// @param loader is one for this call, or nothing.
+  template <class Self, class... Loader>
+  auto ask(Self* self, cache_get what, Loader... loader) const {
+    using request = std::conditional_t<sizeof...(Loader) == 0, cache_get, cache_get_with>;
+    using answer = internal::value_answer<decltype(send(self, get_atom_v, request{}))>;
     if (auto here = memory_->look_up(what.key, what.without_value))
       return answer{std::move(*here)};
-    return answer{send(self, get_atom_v, std::move(what))};
+    return answer{send(self, get_atom_v, request{std::move(what), std::move(loader)...})};
   }
 
   template <class Self>

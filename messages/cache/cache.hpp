@@ -5,10 +5,12 @@
 #include "dbs/messages/cache/stats.hpp"
 #include "dbs/messages/call_context.hpp"
 
+#include <caf/expected.hpp>
 #include <caf/result.hpp>
 #include <caf/typed_actor.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -79,6 +81,38 @@ template <class Inspector>
 bool inspect(Inspector& f, cache_get& x) {
   return f.object(x).fields(f.field("key", x.key), f.field("load", x.load),
                             f.field("without_value", x.without_value), f.field("looked", x.looked));
+}
+
+/// What a loader has found.
+struct cache_loaded {
+  /// False: there is nothing, which is remembered for the namespace's `negative_ttl`.
+  bool found = false;
+  blob value = {};
+  /// How long it is fresh; without it as long as the namespace says.
+  std::optional<caf::timespan> ttl = {};
+  std::vector<std::string> tags = {};
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, cache_loaded& x) {
+  return f.object(x).fields(f.field("found", x.found), f.field("value", x.value),
+                            f.field("ttl", x.ttl), f.field("tags", x.tags));
+}
+
+/// Loads the value of a key, which it is given whole. Runs on a thread where it may block. What it
+/// throws is `query_failed`.
+using cache_load_function = std::function<caf::expected<cache_loaded>(const std::string& key)>;
+
+/// A key with a loader for this one call. A function stays on its node: sent to another one it
+/// arrives empty, and is refused there.
+struct cache_get_with {
+  cache_get what;
+  cache_load_function loader = {};
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, cache_get_with& x) {
+  return f.object(x).fields(f.field("what", x.what));
 }
 
 struct cache_get_many {
@@ -164,7 +198,8 @@ bool inspect(Inspector& f, cache_invalidate& x) {
 
 /// - `get` asks the levels one after the other, and the loader if that is wished. A key
 ///   that is not there is an answer, not an error. With many keys there is one answer for
-///   each, in their order.
+///   each, in their order. A loader may be brought along for keys of a namespace that is
+///   `node_local`.
 /// - `put` stores, `erase` removes, on all levels. `erase` says whether there was
 ///   a value, as far as that is known when it is answered. `put` with many entries is answered when
 ///   all are done, with the first error if there was one: the others are stored.
@@ -178,6 +213,7 @@ bool inspect(Inspector& f, cache_invalidate& x) {
 /// `restarted`, and whatever a loader answers with.
 using cache_actor =
     caf::typed_actor<caf::result<cache_value>(get_atom, call_context, cache_get),
+                     caf::result<cache_value>(get_atom, call_context, cache_get_with),
                      caf::result<std::vector<cache_value>>(get_atom, call_context, cache_get_many),
                      caf::result<void>(put_atom, call_context, cache_put),
                      caf::result<void>(put_atom, call_context, cache_put_many),
@@ -185,22 +221,6 @@ using cache_actor =
                      caf::result<void>(invalidate_atom, call_context, cache_invalidate),
                      caf::result<cache_stats>(report_atom, call_context),
                      caf::result<cache_sizes>(tune_atom, call_context, cache_tuning)>;
-
-/// What a loader has found.
-struct cache_loaded {
-  /// False: there is nothing, which is remembered for the namespace's `negative_ttl`.
-  bool found = false;
-  blob value = {};
-  /// How long it is fresh; without it as long as the namespace says.
-  std::optional<caf::timespan> ttl = {};
-  std::vector<std::string> tags = {};
-};
-
-template <class Inspector>
-bool inspect(Inspector& f, cache_loaded& x) {
-  return f.object(x).fields(f.field("found", x.found), f.field("value", x.value),
-                            f.field("ttl", x.ttl), f.field("tags", x.tags));
-}
 
 /// An actor that loads the values of a namespace: it is given the whole key, and a context
 /// with the cache's own deadline.

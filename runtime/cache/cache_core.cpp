@@ -61,10 +61,31 @@ caf::error cache_core::check_get(std::string_view key, bool load) const {
 }
 
 void cache_core::get(cache_get what, time_point deadline, request_token token) {
-  auto refused = check_get(what.key, what.load);
-  if (!refused)
-    refused = admit(1, deadline);
+  if (auto refused = check_get(what.key, what.load))
+    return owner_.on_value(token, std::move(refused));
+  start_get(std::move(what), deadline, token, nullptr);
+}
+
+void cache_core::get(cache_get_with what, time_point deadline, request_token token) {
+  auto refused = check_key(what.what.key);
+  auto options = memory_->names.find(what.what.key);
+  if (!refused && !what.loader)
+    refused =
+        fail(errc::invalid_argument, "there is no function to load the key with: it is empty, "
+                                     "or has been sent to another node");
+  if (!refused && (!options || !options->node_local))
+    refused = fail(errc::invalid_argument,
+                   "a loader for one call is for namespaces that are node_local, which '" +
+                       std::string{namespace_of(what.what.key)} + "' is not");
   if (refused)
+    return owner_.on_value(token, std::move(refused));
+  start_get(std::move(what.what), deadline, token,
+            std::make_shared<const cache_loader>(std::move(what.loader)));
+}
+
+void cache_core::start_get(cache_get&& what, time_point deadline, request_token token,
+                           own_loader loader) {
+  if (auto refused = admit(1, deadline))
     return owner_.on_value(token, std::move(refused));
   if (!what.looked) {
     if (auto here = memory_->look_up(what.key, what.without_value)) {
@@ -74,8 +95,8 @@ void cache_core::get(cache_get what, time_point deadline, request_token token) {
   }
   waiter who{token,     deadline,          memory_->counts.invalidations, 0, false,
              what.load, what.without_value};
-  if (auto* f = join(std::move(what.key), who))
-    ask_l2({&f, 1});
+  if (auto* f = join(std::move(what.key), who, std::move(loader)))
+    look_up({&f, 1});
 }
 
 void cache_core::get(cache_get_many what, time_point deadline, request_token token) {
@@ -106,10 +127,10 @@ void cache_core::get(cache_get_many what, time_point deadline, request_token tok
       fresh.push_back(f);
   }
   if (!fresh.empty())
-    ask_l2(fresh);
+    look_up(fresh);
 }
 
-cache_flight* cache_core::join(std::string key, const waiter& who) {
+cache_flight* cache_core::join(std::string key, const waiter& who, own_loader loader) {
   if (auto i = current_.find(key); i != current_.end()) {
     auto& f = *i->second;
     ++memory_->counts.joins;
@@ -121,6 +142,7 @@ cache_flight* cache_core::join(std::string key, const waiter& who) {
     if (who.wants_load && !f.wants_load) {
       f.wants_load = true;
       f.options = memory_->names.find(f.key);
+      f.loader = std::move(loader);
     }
     f.waiters.push_back(who);
     return nullptr;
@@ -131,16 +153,19 @@ cache_flight* cache_core::join(std::string key, const waiter& who) {
   f.key = std::move(key);
   f.waiters.push_back(who);
   f.options = memory_->names.find(f.key);
+  f.loader = std::move(loader);
   f.wants_load = who.wants_load;
   f.least_in_l2 = memory_->unsettled.missing_on(f.key, level_2);
   f.least_in_l3 = memory_->unsettled.missing_on(f.key, level_3);
-  f.uses_l3 = l3_has(f.options.get());
+  f.levels = levels_of(f.options.get());
   current_.emplace(f.key, &f);
   return &f;
 }
 
-bool cache_core::l3_has(const namespace_options* options) const noexcept {
-  return settings_.l3_enabled && (options == nullptr || options->in_l3);
+level_set cache_core::levels_of(const namespace_options* options) const noexcept {
+  if (options != nullptr && options->node_local)
+    return no_level;
+  return settings_.l3_enabled && (options == nullptr || options->in_l3) ? both_levels : level_2;
 }
 
 // -- answering -----------------------------------------------------------------------

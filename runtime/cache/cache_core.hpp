@@ -53,7 +53,7 @@ public:
 
   /// `cache_core::loaded` is to be called with what comes of it, at once or later. What comes
   /// behind `deadline` is not used.
-  virtual void load(load_token token, const namespace_options& how, const std::string& key,
+  virtual void load(load_token token, const cache_loader& how, const std::string& key,
                     timer_queue::time_point deadline) = 0;
 
   /// Everything is answered after `drain`.
@@ -100,6 +100,7 @@ public:
   void start();
 
   void get(cache_get what, time_point deadline, request_token token);
+  void get(cache_get_with what, time_point deadline, request_token token);
   void get(cache_get_many what, time_point deadline, request_token token);
   void put(cache_put what, time_point deadline, request_token token);
   void put(cache_put_many what, time_point deadline, request_token token);
@@ -180,13 +181,15 @@ private:
   }
 
   using flights = std::span<cache_flight* const>;
+  using own_loader = std::shared_ptr<const cache_loader>;
 
   // -- requests: cache_core.cpp --------------------------------------------------------
 
   caf::error admit(size_t requests, time_point deadline);
+  void start_get(cache_get&& what, time_point deadline, request_token token, own_loader loader);
   size_t open_group(request_token token, size_t size, bool of_writes);
   /// Null if it has joined one that was there.
-  cache_flight* join(std::string key, const waiter& who);
+  cache_flight* join(std::string key, const waiter& who, own_loader loader = nullptr);
   void watch(time_point deadline);
   void on_deadline();
   void answer(const waiter& who, const cache_value& what);
@@ -195,14 +198,16 @@ private:
   void end_drain_if_idle();
   bool idle() const noexcept;
   void end_drain();
-  /// Whether the third level has keys of the namespace.
-  bool l3_has(const namespace_options* options) const noexcept;
+  /// Those beyond memory that have keys of the namespace.
+  level_set levels_of(const namespace_options* options) const noexcept;
   caf::error check_get(std::string_view key, bool load) const;
 
   // -- looking up: cache_lookup.cpp ------------------------------------------------------
 
   void heard_one(level_token token, caf::expected<std::optional<stored_value>> found);
   void heard_many(level_token token, caf::expected<std::vector<std::optional<stored_value>>> found);
+  void look_up(flights which);
+  void look_here(cache_flight& f);
   void ask_l2(flights which);
   void ask_l3(flights which);
   void ask(cache_level& level, op_kind one, op_kind many, flights which, time_point by);
@@ -216,7 +221,9 @@ private:
   /// Whether a value past its time may be served for `window`.
   bool is_within(const stored_value& what, caf::timespan window) const;
   void not_found(cache_flight& f);
-  void take_stale_from_l1(cache_flight& f);
+  void take_from_l1(cache_flight& f);
+  /// To the loader, or to its end. @param renews: what is stale is served to all.
+  void go_on(cache_flight& f, bool renews);
   /// Those who do not want it loaded; or all.
   void answer_waiters(cache_flight& f, const cache_value& what, bool all);
   /// Nothing, unless there is something stale.
@@ -245,8 +252,8 @@ private:
   bool renew(size_t index, level_set level, const version& there);
   void answer_write(write_op& op);
   void spoil(const write_op& op);
-  /// False if L1 knows better.
-  bool keep_in_l1(std::string_view key, const stored_value& what);
+  /// False if L1 knows better. @param levels: who else has it.
+  bool keep_in_l1(std::string_view key, const stored_value& what, level_set levels);
   /// Of what L1 has.
   void drop_older(std::string_view key, const version& than);
   static level_set needed_for(cache_reach reach, level_set levels) noexcept;
@@ -261,6 +268,7 @@ private:
   void answer_erasure(erase_op& op);
   void end_erasure_part(size_t index, caf::expected<void> what);
   void erase_here(const cache_invalidate& what);
+  bool is_here_alone(std::string_view prefix) const;
 
   // level_sink
   void on_value(level_token token, caf::expected<std::optional<stored_value>> found) override;

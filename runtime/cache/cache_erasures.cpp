@@ -62,6 +62,10 @@ void cache_core::invalidate(const cache_invalidate& what, time_point deadline,
 
 void cache_core::send_erasure(size_t index) {
   auto& op = erasures_[index];
+  if (op.what.scope == cache_scope::prefix && is_here_alone(op.what.text)) {
+    op.open = 1;
+    return end_erasure_part(index, caf::unit);
+  }
   auto l3_is_used = settings_.l3_enabled;
   op.open = l3_is_used ? 2 : 1;
   // Whoever waits may have given up; it has to come about all the same.
@@ -78,6 +82,12 @@ void cache_core::send_erasure(size_t index) {
   tell(l2_->get(), "the second level of the cache is not there");
   if (l3_is_used)
     tell(l3_->get(), "the third level of the cache is not there");
+}
+
+/// Whether all keys that begin with `prefix` are of a namespace that memory alone has.
+bool cache_core::is_here_alone(std::string_view prefix) const {
+  return prefix.find(':') != std::string_view::npos &&
+         levels_of(memory_->names.find(prefix).get()) == no_level;
 }
 
 void cache_core::erase_here(const cache_invalidate& what) {

@@ -3,6 +3,7 @@
 
 #include "dbs/runtime/cache/namespaces.hpp"
 #include "dbs/runtime/cache/stored_value.hpp"
+#include "dbs/runtime/cache/unsettled_writes.hpp"
 #include "dbs/runtime/io/timer_queue.hpp"
 
 #include <cstdint>
@@ -36,6 +37,8 @@ struct cache_flight {
   std::string key;
   std::vector<waiter> waiters;
   std::shared_ptr<const namespace_options> options;
+  /// Brought along by who asked; null: that of the namespace.
+  std::shared_ptr<const cache_loader> loader;
   /// The key was written or invalidated since it began. It answers those who wait, who have
   /// asked before, but nobody joins it any more, and nothing of it is kept.
   bool detached = false;
@@ -49,7 +52,8 @@ struct cache_flight {
   bool renews = false;
   /// The levels have been asked; its loader runs, or is about to.
   bool loading = false;
-  bool uses_l3 = false;
+  /// Those beyond memory that have its key.
+  level_set levels = no_level;
   /// Of a level that was asked there was no answer.
   bool level_failed = false;
   /// What L2 has of the key, as far as it was heard.

@@ -48,8 +48,9 @@ void cache_core::start_load(cache_flight& f) {
   loads_.emplace(token, running_load{&f, now, limit});
   // It may be finished, and its slot in use again, when this returns.
   auto options = f.options;
+  auto own = f.loader;
   auto key = f.key;
-  owner_.load(token, *options, key, deadline);
+  owner_.load(token, own ? *own : options->loader, key, deadline);
 }
 
 void cache_core::loaded(load_token token, caf::expected<cache_loaded> what) {
@@ -123,8 +124,8 @@ void cache_core::keep_loaded(const cache_flight& f, const stored_value& what) {
     memory_->l1.erase(f.key, what.vers);
     return;
   }
-  if (is_kept && keep_in_l1(f.key, what))
-    fill(f, what, f.uses_l3);
+  if (is_kept && keep_in_l1(f.key, what, f.levels))
+    fill(f, what, (f.levels & level_3) != no_level);
   else
     ++memory_->counts.discarded;
 }

@@ -18,6 +18,30 @@ cache_value value_of(const stored_value& what, cache_source from, bool stale) {
 
 // -- asking the levels -----------------------------------------------------------------
 
+void cache_core::look_up(flights which) {
+  auto is_elsewhere = [](const cache_flight* f) { return f->levels != no_level; };
+  if (std::all_of(which.begin(), which.end(), is_elsewhere))
+    return ask_l2(which);
+  std::vector<cache_flight*> rest;
+  for (auto* f : which)
+    if (is_elsewhere(f))
+      rest.push_back(f);
+    else
+      look_here(*f);
+  if (!rest.empty())
+    ask_l2(rest);
+}
+
+/// Of a key that memory alone has. It may have come since whoever asks has looked.
+void cache_core::look_here(cache_flight& f) {
+  take_from_l1(f);
+  if (f.stale && memory_->wall() < f.stale->soft) {
+    answer_waiters(f, value_of(*f.stale, cache_source::l1, false), true);
+    return finish(f);
+  }
+  go_on(f, f.stale && f.wants_load && is_within(*f.stale, f.options->stale_while_revalidate));
+}
+
 void cache_core::ask_l2(flights which) {
   if (auto* level = l2_->get())
     return ask(*level, op_kind::one_l2, op_kind::many_l2, which,
@@ -31,10 +55,11 @@ void cache_core::ask_l3(flights which) {
   auto* level = l3_->get();
   std::vector<cache_flight*> asked;
   for (auto* f : which) {
-    if (f->uses_l3 && level != nullptr) {
+    auto uses_l3 = (f->levels & level_3) != no_level;
+    if (uses_l3 && level != nullptr) {
       asked.push_back(f);
     } else {
-      f->level_failed = f->level_failed || f->uses_l3;
+      f->level_failed = f->level_failed || uses_l3;
       not_found(*f);
     }
   }
@@ -120,7 +145,7 @@ bool cache_core::accept(cache_flight& f, stored_value&& found, cache_source from
     return false;
   if (now < found.soft) {
     if (!f.detached) {
-      if (!keep_in_l1(f.key, found))
+      if (!keep_in_l1(f.key, found, f.levels))
         return false;
       if (from == cache_source::l3)
         fill(f, found, false);
@@ -136,9 +161,7 @@ bool cache_core::accept(cache_flight& f, stored_value&& found, cache_source from
   }
   if (!f.wants_load)
     return false;
-  f.renews = is_within(*f.stale, f.options->stale_while_revalidate);
-  answer_waiters(f, best_of(f), f.renews);
-  load(f);
+  go_on(f, is_within(*f.stale, f.options->stale_while_revalidate));
   return true;
 }
 
@@ -166,21 +189,30 @@ bool cache_core::is_within(const stored_value& what, caf::timespan window) const
 void cache_core::not_found(cache_flight& f) {
   // What is here already may be better than nothing where L2 could not be asked.
   if (f.level_failed && !f.seen_l2 && !f.stale && !f.detached)
-    take_stale_from_l1(f);
-  answer_waiters(f, best_of(f), false);
+    take_from_l1(f);
+  go_on(f, false);
+}
+
+void cache_core::go_on(cache_flight& f, bool renews) {
+  f.renews = renews;
+  answer_waiters(f, best_of(f), renews);
   if (f.wants_load)
     load(f);
   else
     finish(f);
 }
 
-void cache_core::take_stale_from_l1(cache_flight& f) {
+void cache_core::take_from_l1(cache_flight& f) {
   memory_->l1.read(f.key, [&](const l1_view& view) {
     auto& found = f.stale.emplace();
     found.vers = view.meta.vers;
     found.kind = view.meta.kind == entry_kind::value ? stored_kind::value : stored_kind::negative;
-    // When it was to be renewed is not known, and it is not gone: that is what counts.
+    // Of what others have, too, memory does not know when it is to be renewed, and that it is
+    // not gone is what counts.
     found.soft = memory_->wall();
+    if (f.levels == no_level)
+      found.soft =
+          view.stale ? found.soft - (memory_->coarse.now() - view.meta.soft) : wall_time::max();
     found.value = blob{view.value};
     f.stale_tags = view.meta.tags;
     f.stale_from = cache_source::l1;
@@ -206,8 +238,8 @@ void cache_core::finish(cache_flight& f) {
   auto slot = f.slot;
   f.waiters.clear();
   f.options.reset();
-  f.detached = f.wants_load = f.renews = f.loading = f.uses_l3 = f.level_failed = f.gone_in_l2 =
-      false;
+  f.loader.reset();
+  f.detached = f.wants_load = f.renews = f.loading = f.level_failed = f.gone_in_l2 = false;
   f.least_in_l2 = f.least_in_l3 = {};
   f.seen_l2.reset();
   f.seen_l3.reset();

@@ -76,7 +76,7 @@ void cache_core::start_put(cache_put&& what, time_point deadline, request_token 
   op.token = token;
   op.in_group = in_group;
   op.deadline = deadline;
-  auto levels = l3_has(options.get()) ? both_levels : level_2;
+  auto levels = levels_of(options.get());
   op.needed = needed_for(what.reach, levels);
   start_write(std::move(op), levels);
 }
@@ -94,7 +94,7 @@ void cache_core::erase(const cache_erase& what, time_point deadline, request_tok
   op.content.kind = stored_kind::tombstone;
   op.token = token;
   op.deadline = deadline;
-  auto levels = l3_has(memory_->names.find(what.key).get()) ? both_levels : level_2;
+  auto levels = levels_of(memory_->names.find(what.key).get());
   op.needed = needed_for(what.reach, levels);
   start_write(std::move(op), levels);
 }
@@ -104,7 +104,7 @@ level_set cache_core::needed_for(cache_reach reach, level_set levels) noexcept {
   case cache_reach::l1:
     return no_level;
   case cache_reach::l2:
-    return level_2;
+    return levels & level_2;
   default:
     return levels;
   }
@@ -121,7 +121,7 @@ wall_time cache_core::after(wall_time now, caf::timespan ttl) {
 void cache_core::start_write(write_op&& op, level_set levels) {
   auto index = writes_.take();
   auto& x = writes_[index] = std::move(op);
-  if (!memory_->unsettled.has_room_for(x.key)) {
+  if (levels != no_level && !memory_->unsettled.has_room_for(x.key)) {
     ++memory_->counts.overloaded;
     x.failure = fail(errc::overloaded, "too many keys wait for a level that is away",
                      {{"keys", static_cast<int64_t>(memory_->unsettled.size())}});
@@ -131,11 +131,15 @@ void cache_core::start_write(write_op&& op, level_set levels) {
   x.content.vers = memory_->versions.next();
   detach(x.key);
   if (x.what == write_op::kind::put) {
-    keep_in_l1(x.key, x.content);
+    keep_in_l1(x.key, x.content, levels);
   } else {
     auto known = memory_->l1.known(x.key);
     x.had_value = known && known->has_value;
     memory_->l1.erase(x.key, x.content.vers);
+  }
+  if (levels == no_level) {
+    answer_write(x);
+    return end_write(index);
   }
   memory_->unsettled.begin(x.key, x.content.vers, levels);
   x.open = x.levels = levels;
@@ -257,7 +261,7 @@ bool cache_core::renew(size_t index, level_set level, const version& there) {
   memory_->unsettled.renew(op.key, op.content.vers, newer);
   op.content.vers = newer;
   if (op.what == write_op::kind::put)
-    keep_in_l1(op.key, op.content);
+    keep_in_l1(op.key, op.content, op.levels);
   else
     memory_->l1.erase(op.key, newer);
   send(index, level);
@@ -294,7 +298,7 @@ void cache_core::spoil(const write_op& op) {
   schedule_repairs();
 }
 
-bool cache_core::keep_in_l1(std::string_view key, const stored_value& what) {
+bool cache_core::keep_in_l1(std::string_view key, const stored_value& what, level_set levels) {
   auto now = memory_->wall();
   auto here = memory_->coarse.now();
   auto in_l1 = [&](wall_time t) {
@@ -303,10 +307,13 @@ bool cache_core::keep_in_l1(std::string_view key, const stored_value& what) {
   entry_meta meta;
   meta.vers = what.vers;
   meta.hard = in_l1(what.hard);
-  // Asks the next level from time to time, which others write, too. The second level believes
-  // for half of that time what it knows of tags.
-  auto ttl = what.tags.empty() ? settings_.l1_ttl : settings_.l1_ttl / 2;
-  meta.soft = std::min(in_l1(what.soft), in_l1(after(now, ttl)));
+  meta.soft = in_l1(what.soft);
+  if (levels != no_level) {
+    // Asks the next level from time to time, which others write, too. The second level believes
+    // for half of that time what it knows of tags.
+    auto ttl = what.tags.empty() ? settings_.l1_ttl : settings_.l1_ttl / 2;
+    meta.soft = std::min(meta.soft, in_l1(after(now, ttl)));
+  }
   meta.kind = what.kind == stored_kind::value ? entry_kind::value : entry_kind::negative;
   meta.tags = tag_bits(what.tags);
   if (memory_->l1.put(key, what.value.view(), meta) != l1_outcome::older)

@@ -26,6 +26,8 @@ caf::error check(const std::string& name, const namespace_options& options) {
   if (!in_range(options.negative_ttl) || !in_range(options.stale_while_revalidate) ||
       !in_range(options.stale_on_error))
     return refuse("times are from 0 to 3650 days");
+  if (options.node_local && options.in_l3)
+    return refuse("what is node_local is not in_l3");
   if (auto* actor = std::get_if<cache_loader_actor>(&options.loader); actor && !*actor)
     return refuse("the loader is no actor");
   if (auto* function = std::get_if<load_function>(&options.loader); function && !*function)

@@ -8,7 +8,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -19,8 +18,7 @@
 
 namespace dbs::cache {
 
-/// Runs on a thread where it may block. Given the whole key. What it throws is `query_failed`.
-using load_function = std::function<caf::expected<cache_loaded>(const std::string& key)>;
+using load_function = cache_load_function;
 
 /// A statement with one column, and no or one row: the value. Its parameters are the parts of
 /// the key behind the namespace, between ':', as text; the last one takes the rest.
@@ -49,6 +47,9 @@ struct namespace_options {
   /// anyway. To be said by all processes, before keys of the namespace are used: what the table
   /// has from before is not removed with them where this is off.
   bool in_l3 = false;
+  /// Memory of this process alone has it: neither Redis nor the table is asked or told. To be said
+  /// before keys of the namespace are used. Then one call may bring its own loader.
+  bool node_local = false;
 };
 
 /// By name. From any thread; what is found stays as it is.

@@ -80,6 +80,9 @@ public:
         [this](get_atom, const call_context& context, const cache_get& what) {
           return handle<cache_value>(context, call_of(what));
         },
+        [this](get_atom, const call_context& context, const cache_get_with& what) {
+          return handle<cache_value>(context, call_of(what.what));
+        },
         [this](get_atom, const call_context& context, const cache_get_many& what) {
           return handle(context, call_of(what), std::vector<cache_value>(what.keys.size()));
         },

@@ -38,6 +38,7 @@ public:
 
   /// Answered with a `cache_value`.
   scripted_answer& expect_get(const std::string& key);
+  /// With a loader for the one call, too, which is not run.
   scripted_answer& expect_get_or_load(const std::string& key);
   /// `answer` says how `exists` comes out by what it has found.
   scripted_answer& expect_exists(const std::string& key);

@@ -145,3 +145,21 @@ TEST_CASE_METHOD(fixture, "docs/cache.md: functions and actors as loaders") {
   auto nowhere = blocking.get_or_load("weather:nowhere");
   CHECK((nowhere && !nowhere->found));
 }
+
+TEST_CASE_METHOD(fixture, "docs/cache.md: a loader for one call") {
+  std::string report;
+  in_an_actor([&](caf::event_based_actor* self) {
+    auto cache = services().cache();
+    std::string month{"november"};
+    dbs::cache::namespace_options here;
+    here.node_local = true; // memory of this process alone
+    if (auto refused = cache.register_loader("report", here))
+      return on_error(refused);
+    auto draw = [month](const std::string&) -> caf::expected<dbs::cache_loaded> {
+      return dbs::cache_loaded{true, dbs::blob{"the report of " + month}, {}, {}};
+    };
+    cache.get_or_load(self, "report:" + month, draw)
+        .then([&](const dbs::cache_value& found) { report = found.value.view(); }, on_error);
+  });
+  CHECK(report == "the report of november");
+}

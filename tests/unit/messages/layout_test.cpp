@@ -259,6 +259,7 @@ std::vector<pinned> table() {
       pin(invalidate_atom_v, ""),
       pin(tune_atom_v, ""),
       pin(load_atom_v, ""),
+      pin(cache_get_with{{"k", true}, {}}, "016b010000"),
   };
 }
 

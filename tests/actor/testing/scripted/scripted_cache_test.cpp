@@ -72,6 +72,7 @@ TEST_CASE_METHOD(fixture, "its client asks it as the real one") {
   figures.puts = 9;
   cache.expect_get_stats().answer(figures);
   cache.expect_tune({2000, false}).answer(cache_sizes{2000, 0, 0, 0, {}});
+  cache.expect_get_or_load("i").answer(cached("scripted"));
   std::vector<std::string> seen;
   auto see = [&seen](std::string what) { seen.push_back(std::move(what)); };
   auto wrong = [&see](const caf::error& why) { see(to_string(static_cast<errc>(why.code()))); };
@@ -95,11 +96,15 @@ TEST_CASE_METHOD(fixture, "its client asks it as the real one") {
     client.get_stats(self).then([=](const cache_stats& x) { see(std::to_string(x.puts)); }, wrong);
     client.increase_l1_size(self, 2000)
         .then([=](const cache_sizes& x) { see(std::to_string(x.l1_size)); }, wrong);
+    auto never = [](const std::string&) -> caf::expected<cache_loaded> {
+      return fail(errc::query_failed, "a loader is not for scripts");
+    };
+    client.get_or_load(self, "i", never).then([=](const cache_value& x) { see(text(x)); }, wrong);
   });
   run();
   cache.verify();
   CHECK(seen == journal{"1", "query_failed", "there", "1", "nothing", "nothing", "set", "set",
-                        "was there", "was not", "cleared", "gone", "9", "2000"});
+                        "was there", "was not", "cleared", "gone", "9", "2000", "scripted"});
 }
 
 TEST_CASE_METHOD(fixture, "a write is compared with all that it says") {

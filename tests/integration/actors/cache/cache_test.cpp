@@ -126,6 +126,42 @@ TEST_CASE_METHOD(fixture, "actors and functions load, too") {
   CHECK(eventually([&] { return text_of(cache.get_or_load("actor:2")) == "restarted"; }));
 }
 
+TEST_CASE_METHOD(fixture, "a call brings its own loader, for what this process alone has") {
+  cache::namespace_options options;
+  options.node_local = true;
+  REQUIRE(!node.services->cache().register_loader("here", options));
+  auto cache = node.cache();
+  auto calls = 0;
+  auto found = [&](std::string_view value) -> cache_load_function {
+    return [&calls, value](const std::string&) -> caf::expected<cache_loaded> {
+      ++calls;
+      return cache_loaded{true, blob{value}, {}, {}};
+    };
+  };
+  CHECK(text_of(cache.get_or_load("here:1", found("abc"))) == "loader abc");
+  CHECK(text_of(cache.get_or_load("here:1", found("def"))) == "l1 abc");
+  CHECK(calls == 1);
+  CHECK(redis_ttl("here:1") == -2);
+  CHECK(rows("true") == "0");
+  auto throwing = [](const std::string&) -> caf::expected<cache_loaded> {
+    throw std::runtime_error("as it was told");
+  };
+  CHECK(text_of(cache.get_or_load("here:2", throwing)) == "query_failed");
+  CHECK(text_of(cache.get_or_load("there:1", found("abc"))) == "invalid_argument");
+  // a function does not survive a way over the network
+  caf::scoped_actor self{node.system};
+  auto empty = blocking_ask<cache_value>(self, {10s}, node.services->cache().actor(), get_atom_v,
+                                         cache_get_with{{"here:3", true}, {}});
+  CHECK(text_of(empty) == "invalid_argument");
+  // Redis is not needed
+  redis.pause();
+  CHECK(text_of(cache.get_or_load("here:4", found("ghi"))) == "loader ghi");
+  auto erased = cache.erase("here:4", cache_reach::l3);
+  REQUIRE(erased);
+  CHECK(*erased);
+  redis.resume();
+}
+
 TEST_CASE_METHOD(fixture, "many keys are read at once, in their order") {
   auto cache = node.cache();
   REQUIRE(!cache.mset({{"a", blob{"1"}}, {"b", blob{"2"}}}));

@@ -175,6 +175,7 @@ struct load_call {
   load_token token;
   std::string key;
   time_point deadline;
+  cache_loader how;
 };
 
 class core_scene : public cache_core_owner {
@@ -236,6 +237,12 @@ public:
 
   request_token load(const std::string& key, time_point deadline = time_point::max()) {
     core().get(cache_get{key, true, false, true}, deadline, ++last_);
+    return last_;
+  }
+
+  request_token load_with(const std::string& key, cache_load_function loader) {
+    core().get(cache_get_with{{key, true, false, true}, std::move(loader)}, time_point::max(),
+               ++last_);
     return last_;
   }
 
@@ -336,9 +343,9 @@ public:
     note(token, what ? (*what ? "true" : "false") : name_of(what.error()));
   }
 
-  void load(load_token token, const namespace_options&, const std::string& key,
+  void load(load_token token, const cache_loader& how, const std::string& key,
             time_point deadline) override {
-    loads.push_back({token, key, deadline});
+    loads.push_back({token, key, deadline, how});
     if (on_load)
       on_load(token);
   }
