@@ -104,7 +104,7 @@ level_set cache_core::needed_for(cache_reach reach, level_set levels) noexcept {
   case cache_reach::l1:
     return no_level;
   case cache_reach::l2:
-    return levels & level_2;
+    return level_2;
   default:
     return levels;
   }

@@ -11,7 +11,7 @@ using namespace dbs::tests;
 namespace {
 
 struct fixture : cache_fixture {
-  fixture() {
+  fixture() : cache_fixture{{patient_l2}} {
     postgres.psql("create table product (id bigint primary key, name text, picture bytea)");
     postgres.psql("insert into product values (1, 'lamp', '\\x00ff'), (2, null, null)");
   }
@@ -240,7 +240,7 @@ TEST_CASE_METHOD(fixture, "statistics say what happened, and sizes change while 
 }
 
 TEST_CASE("l3 disabled: the table is neither made nor asked") {
-  cache_fixture f{{{"cache.l3_enabled", "false"}}};
+  cache_fixture f{{patient_l2, {"cache.l3_enabled", "false"}}};
   CHECK(f.postgres.psql("select count(*) from pg_class where relname like 'dbs_cache%'") == "0");
   cache_put what{"k", blob{"abc"}};
   what.reach = cache_reach::l3;
@@ -262,8 +262,8 @@ TEST_CASE("l1 capacity: memory keeps as many entries as it was told") {
 }
 
 TEST_CASE("what one process writes, another one sees within cache.l1_ttl") {
-  cache_fixture f{{{"cache.l1_ttl", "200ms"}}};
-  cache_node other{f.postgres, f.redis, {{"cache.l1_ttl", "200ms"}}};
+  cache_fixture f{{patient_l2, {"cache.l1_ttl", "200ms"}}};
+  cache_node other{f.postgres, f.redis, {patient_l2, {"cache.l1_ttl", "200ms"}}};
   other.wait_ready();
   auto here = f.node.cache();
   auto there = other.cache();

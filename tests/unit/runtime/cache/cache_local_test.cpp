@@ -136,6 +136,15 @@ TEST_CASE("one call may bring its own loader") {
   CHECK(std::holds_alternative<sql_loader>(s.take_load().how));
 }
 
+TEST_CASE("a loader of one call goes with it") {
+  local_scene s;
+  auto holds = std::make_shared<int>();
+  s.load_with("p:1",
+              [holds](const std::string&) { return caf::expected<cache_loaded>{cache_loaded{}}; });
+  s.loader_says("abc");
+  CHECK(holds.use_count() == 1);
+}
+
 TEST_CASE("a loader of one call is run again if what it found was cut off") {
   local_scene s;
   s.load_with("p:1", saying("old"));
