@@ -115,6 +115,12 @@ public:
 
   bool find(const std::string& key, std::string& to) const { return client_.find(key, to); }
 
+  /// As `cache.l1` does from time to time.
+  void maintain() const {
+    while (memory_->l1.maintain()) {
+    }
+  }
+
   /// Of one entry, beyond key and value.
   double overhead(size_t key_and_value) const {
     auto stats = memory_->l1.stats();
@@ -137,7 +143,9 @@ private:
 class store_under_test {
 public:
   explicit store_under_test(const key_sequence& keys)
-      : memory_(keys.keys().size()), filled_(memory_, keys) {}
+      : memory_(keys.keys().size()), filled_(memory_, keys) {
+    memory_.maintain();
+  }
 
   double rate(size_t threads) { return filled_.rate(threads); }
 

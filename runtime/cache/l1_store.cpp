@@ -1,5 +1,6 @@
 #include "dbs/runtime/cache/l1_store.hpp"
 
+#include "dbs/runtime/cache/internal/l1_pages.hpp"
 #include "dbs/runtime/cache/internal/l1_shard.hpp"
 
 #include <algorithm>
@@ -20,6 +21,9 @@ enum counter : size_t { hits, stale_hits, misses };
 static_assert(misses < reader_slots::counter_count);
 
 constexpr size_t max_shards = 256;
+
+/// Less memory than this is nothing for a shard to work with.
+constexpr size_t min_segments = 8;
 
 size_t number_of_shards(const l1_options& options) {
   if (options.shards > max_shards || (options.shards != 0 && !std::has_single_bit(options.shards)))
@@ -46,12 +50,14 @@ l1_store::l1_store(l1_options options)
   if (options.tombstone_ttl < 0ms || options.tombstone_ttl > 24h)
     throw std::invalid_argument("an L1 store's tombstone_ttl is 0 ms to a day, not " +
                                 std::to_string(options.tombstone_ttl.count()) + " ms");
+  pages_ = std::make_unique<l1_pages>(l1_pages::segment_bytes_for(limits_.bytes / shard_count()));
+  pages_->reserve(shard_count() * share_bytes(limits_));
   for (size_t i = 0; i <= shard_mask_; ++i) {
     auto policy = options.policy ? options.policy() : nullptr;
     if (policy == nullptr)
       throw std::invalid_argument("an L1 store's policy factory has made no policy");
-    shards_.push_back(std::make_unique<l1_shard>(share(limits_, i), options.tombstone_ttl, readers_,
-                                                 std::move(policy)));
+    shards_.push_back(std::make_unique<l1_shard>(share(limits_, i), options.tombstone_ttl, *pages_,
+                                                 readers_, std::move(policy)));
   }
 }
 
@@ -148,17 +154,22 @@ size_t l1_store::erase_tagged(uint64_t tags) {
 
 // -- upkeep ------------------------------------------------------------------------
 
+size_t l1_store::share_bytes(const l1_limits& all) const noexcept {
+  return std::max(all.bytes / shard_count(), min_segments * pages_->segments.slot_bytes());
+}
+
 l1_limits l1_store::share(const l1_limits& all, size_t index) const noexcept {
   auto shards = shard_count();
   auto entries = all.entries / shards + (index < all.entries % shards ? 1 : 0);
-  return {std::max<size_t>(entries, 1), all.bytes / shards};
+  return {std::max<size_t>(entries, 1), share_bytes(all)};
 }
 
 void l1_store::resize(const l1_limits& limits) {
   check(limits);
   std::lock_guard guard{limits_mutex_};
-  for (size_t i = 0; i < shards_.size(); ++i)
-    shards_[i]->reserve(share(limits, i));
+  pages_->reserve(shard_count() * share_bytes(limits));
+  for (auto& x : shards_)
+    x->reserve(share_bytes(limits));
   for (size_t i = 0; i < shards_.size(); ++i)
     shards_[i]->resize(share(limits, i));
   limits_ = limits;
@@ -170,6 +181,7 @@ l1_limits l1_store::limits() const {
 }
 
 bool l1_store::maintain(size_t steps) {
+  pages_->segments.collapse_next();
   auto which = next_shard_.load(std::memory_order_relaxed);
   if (shards_[which]->maintain(clock_.now(), steps))
     return true;

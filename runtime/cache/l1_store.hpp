@@ -40,6 +40,7 @@
 
 namespace dbs::cache {
 
+struct l1_pages;
 class l1_shard;
 
 /// All functions may be called from any thread. Readers never wait, but for a thread that
@@ -114,7 +115,8 @@ public:
 
   /// Evicts what is beyond the limits, takes out what has expired, and frees what no
   /// reader looks at any more: a piece of a shard, with about `steps` entries looked at.
-  /// To be called from time to time. False if it has come round all shards.
+  /// To be called from time to time. False if it has come round all shards. Now and then, as the
+  /// store has grown by 2 MiB, it puts these on a huge page, which takes about a millisecond.
   bool maintain(size_t steps = 1000);
 
   l1_stats stats() const;
@@ -132,11 +134,14 @@ private:
 
   /// What shard number `index` may take.
   l1_limits share(const l1_limits& all, size_t index) const noexcept;
+  /// In bytes, of each shard.
+  size_t share_bytes(const l1_limits& all) const noexcept;
 
   keyed_hash hash_;
   coarse_clock clock_;
   reader_slots readers_;
   size_t shard_mask_;
+  std::unique_ptr<l1_pages> pages_;
   std::vector<std::unique_ptr<l1_shard>> shards_;
 
   mutable std::mutex limits_mutex_;

@@ -15,14 +15,14 @@
 namespace dbs::cache {
 
 struct l1_limits {
-  /// Of `bytes`: a process does not have many more addresses than eight times this.
+  /// Of `bytes`: a process does not have many more addresses than twelve times this.
   static constexpr size_t max_bytes = size_t{1} << 43;
 
   /// At least one for each shard.
   size_t entries = 1000;
   /// Of all memory that goes with the number or the size of the entries: keys, values,
   /// headers, tables, holes. A store does not get smaller than an eighth of what it was made
-  /// with, nor than 32 KiB a shard. Eight times as many addresses are reserved.
+  /// with, nor than 32 KiB a shard. Twelve times as many addresses are reserved.
   size_t bytes = size_t{64} << 20;
 };
 

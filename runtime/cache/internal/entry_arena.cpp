@@ -2,7 +2,6 @@
 
 #include "dbs/runtime/cache/internal/pages.hpp"
 
-#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -22,20 +21,10 @@ constexpr int max_cleaned = 16;
 /// Free segments that are kept.
 constexpr size_t max_spare = 2;
 
-/// Addresses for one byte: a large entry takes whole segments of them, at the worst almost
-/// four times its pages, and twice that keeps long runs free among short ones.
-constexpr size_t addresses_per_byte = 8;
-
 } // namespace
 
 void entry_arena::reserve(size_t bytes) {
-  if (bytes <= reserved_for_)
-    return;
-  // Doubled, so that there are few ranges.
-  bytes = std::max(bytes, 2 * reserved_for_);
   segments_.reserve(bytes / segment_bytes_ + 1);
-  ranges_.emplace_back(bytes / segment_bytes_ * addresses_per_byte, segment_bytes_);
-  reserved_for_ = bytes;
 }
 
 // -- how much ----------------------------------------------------------------------
@@ -97,9 +86,7 @@ void entry_arena::leave_hole(segment_state& in, size_t bytes) noexcept {
 }
 
 entry_arena::segment* entry_arena::map_segment(size_t bytes, bool large) noexcept {
-  void* memory = nullptr;
-  for (auto range = ranges_.begin(); memory == nullptr && range != ranges_.end(); ++range)
-    memory = range->take(bytes);
+  auto* memory = pool_for(large).take(bytes);
   if (memory == nullptr)
     return nullptr;
   mapped_ += bytes;
@@ -269,9 +256,7 @@ void entry_arena::reclaim(uint64_t oldest_reader) noexcept {
 /// False if the kernel does not take it: then it is as before, and counts.
 bool entry_arena::unmap(segment& s) noexcept {
   auto bytes = s.bytes;
-  auto range = std::find_if(ranges_.begin(), ranges_.end(),
-                            [&s](const page_range& x) { return x.owns(&s); });
-  if (!range->give_back(&s, bytes))
+  if (!pool_for(s.large).give_back(&s, bytes))
     return false;
   mapped_ -= bytes;
   return true;

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "dbs/runtime/cache/entry.hpp"
-#include "dbs/runtime/cache/internal/page_range.hpp"
+#include "dbs/runtime/cache/internal/l1_pages.hpp"
 #include "dbs/runtime/cache/reader_slots.hpp"
 
 #include <cstddef>
@@ -31,16 +31,16 @@ protected:
 /// For whoever holds the lock of the shard.
 class entry_arena {
 public:
-  /// `segment_bytes` is a power of two, at least a page. The destructor frees all; nobody
-  /// is to read any more.
-  entry_arena(size_t segment_bytes, reader_slots& readers, entry_mover& mover)
-      : segment_bytes_(segment_bytes), readers_(readers), mover_(mover) {}
+  /// What it has of `pages` at its end goes with these.
+  entry_arena(l1_pages& pages, reader_slots& readers, entry_mover& mover)
+      : pages_(pages), segment_bytes_(pages.segments.slot_bytes()), readers_(readers),
+        mover_(mover) {}
 
   entry_arena(const entry_arena&) = delete;
   entry_arena& operator=(const entry_arena&) = delete;
 
-  /// Reserves addresses for limits up to `bytes`; to be called before there is such a
-  /// limit. Throws `std::bad_alloc`; nothing has changed then.
+  /// Gets ready for limits up to `bytes`, as `pages` has to; to be called before there is
+  /// such a limit. Throws `std::bad_alloc`; nothing has changed then.
   void reserve(size_t bytes);
 
   /// Whether there is room for so much more within `limit` bytes, with what it takes to
@@ -63,8 +63,6 @@ public:
   void reclaim(uint64_t oldest_reader) noexcept;
 
   bool reclaimable() const noexcept { return retired_front_ != nullptr; }
-
-  size_t segment_bytes() const noexcept { return segment_bytes_; }
 
   /// Of the entries.
   size_t live_bytes() const noexcept { return live_ + large_bytes_; }
@@ -101,6 +99,8 @@ private:
   /// Large entries have a segment each.
   bool is_large(size_t bytes) const noexcept { return bytes > segment_bytes_ / 4; }
 
+  page_pool& pool_for(bool large) noexcept { return large ? pages_.large : pages_.segments; }
+
   segment* segment_of(const entry& e) const noexcept;
   size_t target() const noexcept;
   void* allocate_large(size_t bytes, size_t limit) noexcept;
@@ -118,14 +118,10 @@ private:
   bool unmap(segment& s) noexcept;
   void trim(size_t limit) noexcept;
 
+  l1_pages& pages_;
   size_t segment_bytes_;
   reader_slots& readers_;
   entry_mover& mover_;
-
-  /// As a rule one; another when it is to be larger than was thought.
-  std::vector<page_range> ranges_;
-  /// Limits up to this have their addresses.
-  size_t reserved_for_ = 0;
 
   /// Does not grow by itself: see `reserve`.
   std::vector<segment_state> segments_;

@@ -1,8 +1,5 @@
 #include "dbs/runtime/cache/internal/entry_index.hpp"
 
-#include "dbs/runtime/cache/internal/pages.hpp"
-
-#include <algorithm>
 #include <new>
 
 namespace dbs::cache {
@@ -28,20 +25,15 @@ constexpr int max_tries = 8;
 
 } // namespace
 
-entry_index::entry_index(reader_slots& readers)
-    : table_(make_table(page_bytes)), readers_(readers), bytes_(page_bytes) {
+entry_index::entry_index(l1_pages& pages, reader_slots& readers)
+    : pages_(pages), readers_(readers), bytes_(bytes_for(0)) {
+  table_.store(make_table(bytes_));
   if (table_.load() == nullptr)
     throw std::bad_alloc{};
 }
 
-entry_index::~entry_index() {
-  reclaim(UINT64_MAX);
-  auto* t = table_.load();
-  unmap_pages(t, t->bytes);
-}
-
 entry_index::table* entry_index::make_table(size_t bytes) noexcept {
-  auto* memory = map_pages(bytes);
+  auto* memory = pages_.tables(bytes).take(bytes);
   if (memory == nullptr)
     return nullptr;
   // Pages come zeroed: every slot is empty.
@@ -100,8 +92,8 @@ entry* entry_index::at(size_t slot) const noexcept {
 
 // -- writing -----------------------------------------------------------------------
 
-size_t entry_index::bytes_for(size_t entries) noexcept {
-  return whole_pages(sizeof(table) + (entries + entries / 3 + 2) * sizeof(uint64_t));
+size_t entry_index::bytes_for(size_t entries) const noexcept {
+  return pages_.table_bytes(sizeof(table) + (entries + entries / 3 + 2) * sizeof(uint64_t));
 }
 
 size_t entry_index::growth(size_t expected) const noexcept {
@@ -191,7 +183,7 @@ void entry_index::reclaim(uint64_t oldest_reader) noexcept {
     auto* old = retired_front_;
     auto* next = old->next;
     auto bytes = old->bytes;
-    if (!unmap_pages(old, bytes))
+    if (!pages_.tables(bytes).give_back(old, bytes))
       return;
     bytes_ -= bytes;
     retired_front_ = next;

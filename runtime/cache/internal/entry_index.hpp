@@ -13,6 +13,7 @@
 #pragma once
 
 #include "dbs/runtime/cache/entry.hpp"
+#include "dbs/runtime/cache/internal/l1_pages.hpp"
 #include "dbs/runtime/cache/reader_slots.hpp"
 
 #include <atomic>
@@ -29,9 +30,8 @@ public:
   static uint32_t place(uint64_t hash) noexcept { return static_cast<uint32_t>(hash); }
   static uint16_t tag(uint64_t hash) noexcept { return static_cast<uint16_t>(hash >> 32); }
 
-  /// Throws `std::bad_alloc`.
-  explicit entry_index(reader_slots& readers);
-  ~entry_index();
+  /// What it has of `pages` at its end goes with these. Throws `std::bad_alloc`.
+  entry_index(l1_pages& pages, reader_slots& readers);
 
   entry_index(const entry_index&) = delete;
   entry_index& operator=(const entry_index&) = delete;
@@ -93,8 +93,8 @@ private:
     }
   };
 
-  static table* make_table(size_t bytes) noexcept;
-  static size_t bytes_for(size_t entries) noexcept;
+  table* make_table(size_t bytes) noexcept;
+  size_t bytes_for(size_t entries) const noexcept;
   static size_t capacity(const table& t) noexcept { return t.size - t.size / 4; }
   static size_t home(const table& t, uint32_t place) noexcept {
     return uint64_t{place} * t.size >> 32;
@@ -105,10 +105,11 @@ private:
   size_t slot_of(const entry& e) const noexcept;
 
   /// Readers look at this all the time, and at the rest when they miss.
-  alignas(64) std::atomic<table*> table_;
+  alignas(64) std::atomic<table*> table_{nullptr};
 
   /// Odd while entries are moved.
   alignas(64) std::atomic<uint64_t> moves_{0};
+  l1_pages& pages_;
   reader_slots& readers_;
   size_t count_ = 0;
   size_t bytes_ = 0;

@@ -1,25 +1,12 @@
 #include "dbs/runtime/cache/internal/l1_shard.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <new>
 #include <utility>
 #include <vector>
 
 namespace dbs::cache {
 
 namespace {
-
-constexpr size_t kib = 1024;
-
-/// Less memory than this is nothing to work with.
-constexpr size_t min_segments = 8;
-
-/// Segments are small against the shard, and not too many.
-size_t segment_bytes_for(size_t shard_bytes) noexcept {
-  auto one_of = [shard_bytes](size_t many) { return std::bit_floor(shard_bytes / many); };
-  return std::max(std::clamp(one_of(64), 4 * kib, 32 * kib), std::min(one_of(1024), 1024 * kib));
-}
 
 /// A put takes out at most so many if that is enough for its own bytes, so that nobody
 /// waits long for the lock.
@@ -37,11 +24,10 @@ bool is_tombstone(const entry& e) noexcept {
 
 } // namespace
 
-l1_shard::l1_shard(const l1_limits& share, std::chrono::milliseconds tombstone_ttl,
+l1_shard::l1_shard(const l1_limits& share, std::chrono::milliseconds tombstone_ttl, l1_pages& pages,
                    reader_slots& readers, std::unique_ptr<eviction_policy> policy)
     : tombstone_ttl_(tombstone_ttl), readers_(readers), policy_(std::move(policy)),
-      arena_(segment_bytes_for(share.bytes), readers, *this), limits_(at_least(share)),
-      floor_(tombstone_ttl), index_(readers) {
+      arena_(pages, readers, *this), limits_(share), floor_(tombstone_ttl), index_(pages, readers) {
   arena_.reserve(limits_.bytes);
 }
 
@@ -213,10 +199,6 @@ size_t l1_shard::erase_tagged(uint64_t tags) {
 
 // -- room --------------------------------------------------------------------------
 
-l1_limits l1_shard::at_least(const l1_limits& share) const noexcept {
-  return {share.entries, std::max(share.bytes, min_segments * arena_.segment_bytes())};
-}
-
 size_t l1_shard::arena_limit() const noexcept {
   auto tables = index_.memory_bytes() + policy_->memory_bytes();
   return limits_.bytes - std::min(tables, limits_.bytes);
@@ -330,14 +312,14 @@ void l1_shard::reclaim() noexcept {
 
 // -- upkeep ------------------------------------------------------------------------
 
-void l1_shard::reserve(const l1_limits& share) {
+void l1_shard::reserve(size_t bytes) {
   std::lock_guard guard{mutex_};
-  arena_.reserve(at_least(share).bytes);
+  arena_.reserve(bytes);
 }
 
 void l1_shard::resize(const l1_limits& share) noexcept {
   std::lock_guard guard{mutex_};
-  limits_ = at_least(share);
+  limits_ = share;
 }
 
 bool l1_shard::maintain(time_point now, size_t steps) {

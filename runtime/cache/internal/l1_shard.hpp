@@ -4,6 +4,7 @@
 #include "dbs/runtime/cache/internal/entry_arena.hpp"
 #include "dbs/runtime/cache/internal/entry_index.hpp"
 #include "dbs/runtime/cache/internal/entry_queue.hpp"
+#include "dbs/runtime/cache/internal/l1_pages.hpp"
 #include "dbs/runtime/cache/internal/version_floor.hpp"
 #include "dbs/runtime/cache/l1_types.hpp"
 
@@ -20,8 +21,8 @@ class l1_shard final : private entry_mover {
 public:
   using time_point = coarse_clock::time_point;
 
-  l1_shard(const l1_limits& share, std::chrono::milliseconds tombstone_ttl, reader_slots& readers,
-           std::unique_ptr<eviction_policy> policy);
+  l1_shard(const l1_limits& share, std::chrono::milliseconds tombstone_ttl, l1_pages& pages,
+           reader_slots& readers, std::unique_ptr<eviction_policy> policy);
 
   // -- for readers -------------------------------------------------------------------
 
@@ -46,8 +47,9 @@ public:
   l1_outcome erase(uint64_t hash, std::string_view key, const version& vers, time_point now);
   size_t erase_prefix(std::string_view prefix);
   size_t erase_tagged(uint64_t tags);
-  /// To be called before `resize`. Throws `std::bad_alloc`; nothing has changed then.
-  void reserve(const l1_limits& share);
+  /// To be called before `resize`, as that of the pages. Throws `std::bad_alloc`; nothing has
+  /// changed then.
+  void reserve(size_t bytes);
   void resize(const l1_limits& share) noexcept;
   bool maintain(time_point now, size_t steps);
 
@@ -59,7 +61,6 @@ private:
 
   /// What is left to the entries when the tables have theirs.
   size_t arena_limit() const noexcept;
-  l1_limits at_least(const l1_limits& share) const noexcept;
   size_t max_tombstone_bytes() const noexcept { return limits_.bytes / 16; }
 
   const entry* newest_of(uint64_t hash, std::string_view key, time_point now) const noexcept;

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <new>
 #include <utility>
 
@@ -25,25 +26,20 @@ size_t words_for(size_t slots, size_t slot_bytes) {
 
 page_range::page_range(size_t slots, size_t slot_bytes)
     : slot_bytes_(slot_bytes), words_(words_for(slots, slot_bytes)),
-      reserved_bytes_((words_.size() * word_bits + 1) * slot_bytes) {
+      blocks_((words_.size() * word_bits + block_slots() - 1) / block_slots()),
+      reserved_bytes_(words_.size() * word_bits * slot_bytes + huge_page_bytes) {
   // Not to be touched yet, so that the kernel does not count it as promised memory.
   reserved_ = mmap(nullptr, reserved_bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (reserved_ == MAP_FAILED)
     throw std::bad_alloc{};
-  // A huge page would be more memory than was taken. A kernel that refuses has none.
+  // A kernel that refuses has no huge pages.
   madvise(reserved_, reserved_bytes_, MADV_NOHUGEPAGE);
-  auto before = -reinterpret_cast<uintptr_t>(reserved_) & (slot_bytes - 1);
+  auto before = -reinterpret_cast<uintptr_t>(reserved_) & (huge_page_bytes - 1);
   begin_ = static_cast<char*>(reserved_) + before;
 }
 
-page_range::page_range(page_range&& other) noexcept
-    : slot_bytes_(other.slot_bytes_), words_(std::move(other.words_)),
-      reserved_bytes_(other.reserved_bytes_), reserved_(std::exchange(other.reserved_, nullptr)),
-      begin_(other.begin_), usable_(other.usable_), first_free_word_(other.first_free_word_) {}
-
 page_range::~page_range() {
-  if (reserved_ != nullptr)
-    munmap(reserved_, reserved_bytes_);
+  munmap(reserved_, reserved_bytes_);
 }
 
 void* page_range::take(size_t bytes) noexcept {
@@ -56,9 +52,9 @@ void* page_range::take(size_t bytes) noexcept {
 }
 
 bool page_range::give_back(void* memory, size_t bytes) noexcept {
-  if (madvise(memory, bytes, MADV_DONTNEED) != 0)
+  if (!drop(memory, bytes))
     return false;
-  auto first = static_cast<size_t>(static_cast<char*>(memory) - begin_) / slot_bytes_;
+  auto first = offset_of(memory) / slot_bytes_;
   mark(first, slots_for(bytes), false);
   first_free_word_ = std::min(first_free_word_, first / word_bits);
   return true;
@@ -77,7 +73,7 @@ size_t page_range::free_run(size_t many) noexcept {
         first = i;
       continue;
     }
-    if ((word >> i % word_bits & 1U) != 0)
+    if (taken(i))
       first = i + 1;
     ++i;
   }
@@ -96,14 +92,59 @@ bool page_range::make_usable(size_t many) noexcept {
   return true;
 }
 
-void page_range::mark(size_t first, size_t many, bool taken) noexcept {
+void page_range::mark(size_t first, size_t many, bool now_taken) noexcept {
   for (auto i = first; i < first + many; ++i) {
     auto bit = uint64_t{1} << i % word_bits;
-    if (taken)
+    if (now_taken)
       words_[i / word_bits] |= bit;
     else
       words_[i / word_bits] &= ~bit;
   }
+}
+
+bool page_range::drop(void* memory, size_t bytes) noexcept {
+  auto first = blocks_.begin() + static_cast<ptrdiff_t>(offset_of(memory) / huge_page_bytes);
+  auto last =
+      blocks_.begin() + static_cast<ptrdiff_t>((offset_of(memory) + bytes - 1) / huge_page_bytes);
+  // What is taken out of a huge page is not free before the kernel splits that, which it puts
+  // off until memory is short (Documentation/mm/transhuge.rst). This advice splits it at once.
+  if (std::find(first, last + 1, block_state::huge) != last + 1)
+    madvise(memory, bytes, MADV_COLD);
+  if (madvise(memory, bytes, MADV_DONTNEED) != 0)
+    return false;
+  std::fill(first, last + 1, block_state::changed);
+  return true;
+}
+
+// -- huge pages --------------------------------------------------------------------
+
+bool page_range::is_full(size_t block) const noexcept {
+  for (auto i = block * block_slots(); i < (block + 1) * block_slots(); ++i)
+    if (!taken(i))
+      return false;
+  return true;
+}
+
+void* page_range::next_full() noexcept {
+  auto many = usable_ / block_slots();
+  if (many == 0)
+    return nullptr;
+  hand_ = hand_ + 1 < many ? hand_ + 1 : 0;
+  auto& state = blocks_[hand_];
+  if (state == block_state::huge || !is_full(hand_))
+    return nullptr;
+  // What comes and goes is not worth a huge page each time.
+  return std::exchange(state, block_state::full) == block_state::full
+             ? begin_ + hand_ * huge_page_bytes
+             : nullptr;
+}
+
+void page_range::settle(void* block, bool is_huge) noexcept {
+  auto which = offset_of(block) / huge_page_bytes;
+  blocks_[which] = is_huge ? block_state::huge : block_state::changed;
+  for (auto i = which * block_slots(); i < (which + 1) * block_slots(); ++i)
+    if (!taken(i))
+      drop(begin_ + i * slot_bytes_, slot_bytes_);
 }
 
 } // namespace dbs::cache

@@ -23,11 +23,17 @@ constexpr size_t segment = size_t{16} << 10;
 
 /// Values by number, each in an entry of an arena.
 struct arena_fixture : entry_mover {
+  l1_pages pages{segment};
   reader_slots readers;
-  entry_arena arena{segment, readers, *this};
+  entry_arena arena{pages, readers, *this};
   std::map<std::string, entry*> entries;
 
-  arena_fixture() { arena.reserve(size_t{4} << 20); }
+  arena_fixture() { reserve(size_t{4} << 20); }
+
+  void reserve(size_t bytes) {
+    pages.reserve(bytes);
+    arena.reserve(bytes);
+  }
 
   void move(entry& from, entry& to) noexcept override { entries.at(std::string{from.key()}) = &to; }
 
@@ -135,7 +141,7 @@ TEST_CASE_METHOD(arena_fixture, "an arena may become larger than it was thought"
   };
   fill();
   auto before = entries.size();
-  arena.reserve(limit);
+  reserve(limit);
   fill();
   CHECK(entries.size() > 2 * before);
   for (auto& [key, e] : entries)
@@ -150,10 +156,12 @@ TEST_CASE("large entries may be more than a process may have mappings") {
   struct : entry_mover {
     void move(entry&, entry&) noexcept override {}
   } mover;
+  l1_pages pages{2 * page_bytes};
   reader_slots readers;
-  entry_arena arena{2 * page_bytes, readers, mover};
+  entry_arena arena{pages, readers, mover};
   constexpr size_t many = 70'000;
   constexpr size_t limit = (many + 10) * page_bytes;
+  pages.reserve(limit);
   arena.reserve(limit);
   auto before = mappings();
   std::vector<entry*> all;

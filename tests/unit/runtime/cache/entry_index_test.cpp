@@ -14,8 +14,14 @@ using namespace dbs::cache;
 namespace {
 
 struct index_fixture {
+  l1_pages pages{page_bytes};
   reader_slots readers;
-  entry_index index{readers};
+  entry_index index{reserved(), readers};
+
+  l1_pages& reserved() {
+    pages.reserve(size_t{8} << 20);
+    return pages;
+  }
 
   /// An entry under `hash`, which need not be one of its key.
   made_entry insert(uint64_t hash, const std::string& key) {

@@ -2,15 +2,20 @@
 
 #include "dbs/runtime/cache/internal/pages.hpp"
 
+#include "process_memory.hpp"
+
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <algorithm>
 #include <cstring>
 #include <map>
 #include <new>
 #include <random>
+#include <set>
 
 using namespace dbs::cache;
+using dbs::tests::resident_bytes;
 
 namespace {
 
@@ -60,7 +65,56 @@ TEST_CASE("a range is used from the front, to its end") {
   CHECK(range.take(page_bytes) == second + 2 * slot);
 }
 
+TEST_CASE("what the kernel has put behind free slots of a block is gone when it has settled") {
+  page_range range{2 * huge_page_bytes / slot, slot};
+  auto* first = static_cast<char*>(range.take(huge_page_bytes));
+  std::memset(first, 'x', huge_page_bytes);
+  void* block = nullptr;
+  while (block == nullptr)
+    block = range.next_full();
+  REQUIRE(range.give_back(first + slot, slot));
+  // As a huge page does that comes late.
+  first[slot] = 'x';
+  auto is_huge = GENERATE(true, false);
+  range.settle(block, is_huge);
+  CHECK(resident_bytes(first, huge_page_bytes) == huge_page_bytes - slot);
+  CHECK(first[slot - 1] == 'x');
+  CHECK(range.take(slot) == first + slot);
+  CHECK(first[slot] == 0);
+}
+
 TEST_CASE("more addresses than there are throw") {
   CHECK_THROWS_AS((page_range{size_t{1} << 40, slot}), std::bad_alloc);
   CHECK_THROWS_AS((page_range{SIZE_MAX / slot, slot}), std::bad_alloc);
+}
+
+TEST_CASE("a block is full when all of it is taken, and has been so for a round") {
+  page_range range{4 * huge_page_bytes / slot, slot};
+  auto* first = static_cast<char*>(range.take(3 * huge_page_bytes - slot));
+  auto* second = first + huge_page_bytes;
+  auto* third = second + huge_page_bytes;
+  using blocks = std::set<void*>;
+  auto round = [&] {
+    blocks result;
+    for (auto i = 0; i < 3; ++i)
+      if (auto* block = range.next_full())
+        result.insert(block);
+    return result;
+  };
+  CHECK(round().empty());
+  CHECK(round() == blocks{first, second});
+  range.settle(first, true);
+  // Refused: it has to be full for another round.
+  range.settle(second, false);
+  CHECK(round().empty());
+  CHECK(round() == blocks{second});
+  REQUIRE(range.take(slot) == third + huge_page_bytes - slot);
+  CHECK(round() == blocks{second});
+  CHECK(round() == blocks{second, third});
+  // One that had a huge page is as any other when something has been given back.
+  REQUIRE(range.give_back(first, slot));
+  CHECK(round() == blocks{second, third});
+  REQUIRE(range.take(slot) == first);
+  CHECK(round() == blocks{second, third});
+  CHECK(round() == blocks{first, second, third});
 }
