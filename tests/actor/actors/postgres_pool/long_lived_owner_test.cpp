@@ -1,22 +1,12 @@
 // An owner that takes and gives back a million leases leaves no trace of them.
 #include "actor/actors/postgres_pool/pool_scene.hpp"
+#include "process_memory.hpp"
 #include "sanitized.hpp"
-
-#include <unistd.h>
-
-#include <fstream>
 
 using namespace dbs;
 using namespace dbs::tests;
 
 namespace {
-
-size_t resident_bytes() {
-  size_t total = 0;
-  size_t resident = 0;
-  std::ifstream{"/proc/self/statm"} >> total >> resident;
-  return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
-}
 
 /// Checks out and releases, one after the other, as often as it is told to.
 class tireless_owner : public caf::event_based_actor {

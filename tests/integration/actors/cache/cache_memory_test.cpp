@@ -1,6 +1,6 @@
 // What the cache takes of the machine's memory, with all that is around its store.
 #include "integration/actors/cache/cache_fixture.hpp"
-#include "resident_memory.hpp"
+#include "process_memory.hpp"
 #include "sanitized.hpp"
 
 #include <algorithm>

@@ -20,11 +20,6 @@ using namespace dbs::tests;
 
 namespace {
 
-size_t growth(size_t before) {
-  auto now = resident_bytes();
-  return now > before ? now - before : 0;
-}
-
 /// Until it has looked at every block of its memory twice.
 void maintain(l1_store& store) {
   for (auto round = 0; round < 3; ++round)
@@ -64,14 +59,14 @@ TEST_CASE("resident memory grows by the byte budget and no more than 5 % beyond"
       ++puts;
       written += size + 100;
       if (i % 10'000 == 0)
-        most = std::max(most, growth(before));
+        most = std::max(most, resident_growth(before));
     }
   };
   write();
   // Memory that one thread has filled serves another as well.
   written = 0;
   std::thread{write}.join();
-  most = std::max(most, growth(before));
+  most = std::max(most, resident_growth(before));
   auto s = store.stats();
   // Where large entries push out small ones, holes are not always closed in time.
   CHECK(refused * 10'000 <= puts);
@@ -81,10 +76,10 @@ TEST_CASE("resident memory grows by the byte budget and no more than 5 % beyond"
     CHECK(most <= budget + budget / 20);
     CHECK(most > budget / 2);
     maintain(store);
-    CHECK(growth(before) <= budget + budget / 20);
+    CHECK(resident_growth(before) <= budget + budget / 20);
     store.resize({.entries = 10'000'000, .bytes = budget / 8});
     maintain(store);
-    CHECK(growth(before) <= budget / 8 + budget / 20);
+    CHECK(resident_growth(before) <= budget / 8 + budget / 20);
   }
 }
 
@@ -104,7 +99,7 @@ TEST_CASE("an entry takes at most 96 bytes more than its key and value") {
   for (size_t i = 0; i < 2 * entries; ++i)
     store.put(key(i), value);
   CHECK(store.stats().entries > entries * 99 / 100);
-  CHECK(growth(before) / entries <= content + 96);
+  CHECK(resident_growth(before) / entries <= content + 96);
 }
 
 TEST_CASE("a large store lies on huge pages, also after it was small") {
@@ -143,6 +138,6 @@ TEST_CASE("a small store takes no huge page") {
     store.put("key:" + std::to_string(i), std::string(100, 'x'));
   maintain(store);
   CHECK(store.stats().bytes < huge_page_bytes);
-  CHECK(growth(before) <= store.stats().bytes + (size_t{64} << 10));
+  CHECK(resident_growth(before) <= store.stats().bytes + (size_t{64} << 10));
   CHECK(all_memory().on_huge_pages == huge_before);
 }

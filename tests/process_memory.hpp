@@ -24,6 +24,12 @@ inline size_t resident_bytes() {
   return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }
 
+/// Since `before`.
+inline size_t resident_growth(size_t before) {
+  auto now = resident_bytes();
+  return now > before ? now - before : 0;
+}
+
 /// What is there of so many bytes from the beginning of a page.
 inline size_t resident_bytes(void* begin, size_t bytes) {
   std::vector<unsigned char> pages(bytes / cache::page_bytes);
