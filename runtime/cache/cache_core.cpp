@@ -181,16 +181,15 @@ size_t cache_core::open_group(request_token token, size_t size, bool of_writes) 
   return index;
 }
 
-void cache_core::answer(const waiter& who, const cache_value& what) {
+void cache_core::answer(const waiter& who, cache_value what) {
   --waiting_;
   if (what.stale)
     ++memory_->counts.stale_served;
-  auto result = what;
   if (who.without_value)
-    result.value = {};
+    what.value = {};
   if (!who.in_group)
-    return owner_.on_value(who.token, std::move(result));
-  groups_[who.token].values[who.index] = std::move(result);
+    return owner_.on_value(who.token, std::move(what));
+  groups_[who.token].values[who.index] = std::move(what);
   close_group_part(who.token, {});
 }
 

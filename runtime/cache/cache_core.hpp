@@ -20,8 +20,11 @@
 #include "dbs/runtime/cache/cache_level.hpp"
 #include "dbs/runtime/cache/cache_memory.hpp"
 #include "dbs/runtime/cache/slab.hpp"
+#include "dbs/runtime/cache/text_map.hpp"
 #include "dbs/runtime/io/loop_link.hpp"
 #include "dbs/runtime/io/timer_queue.hpp"
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include <caf/error.hpp>
 #include <caf/expected.hpp>
@@ -192,7 +195,7 @@ private:
   cache_flight* join(std::string key, const waiter& who, own_loader loader = nullptr);
   void watch(time_point deadline);
   void on_deadline();
-  void answer(const waiter& who, const cache_value& what);
+  void answer(const waiter& who, cache_value what);
   void refuse(const waiter& who, const caf::error& reason);
   void close_group_part(size_t index, const caf::error& failure);
   void end_drain_if_idle();
@@ -204,15 +207,16 @@ private:
 
   // -- looking up: cache_lookup.cpp ------------------------------------------------------
 
-  void heard_one(level_token token, caf::expected<std::optional<stored_value>> found);
-  void heard_many(level_token token, caf::expected<std::vector<std::optional<stored_value>>> found);
+  void heard_one(level_token token, caf::expected<std::optional<stored_value>>&& found);
+  void heard_many(level_token token,
+                  caf::expected<std::vector<std::optional<stored_value>>>&& found);
   void look_up(flights which);
   void look_here(cache_flight& f);
   void ask_l2(flights which);
   void ask_l3(flights which);
   void ask(cache_level& level, op_kind one, op_kind many, flights which, time_point by);
   /// True if it is answered, or has gone on to its loader.
-  bool heard(cache_flight& f, bool of_l2, caf::expected<std::optional<stored_value>> found);
+  bool heard(cache_flight& f, bool of_l2, caf::expected<std::optional<stored_value>>&& found);
   bool accept(cache_flight& f, stored_value&& found, cache_source from);
   /// By what is known of the level, `l2` or `l3`, that it is `from`, and of those above it.
   bool is_outdated(const cache_flight& f, const stored_value& found, cache_source from) const;
@@ -225,7 +229,7 @@ private:
   /// To the loader, or to its end. @param renews: what is stale is served to all.
   void go_on(cache_flight& f, bool renews);
   /// Those who do not want it loaded; or all.
-  void answer_waiters(cache_flight& f, const cache_value& what, bool all);
+  void answer_waiters(cache_flight& f, cache_value what, bool all);
   /// Nothing, unless there is something stale.
   static cache_value best_of(const cache_flight& f);
   void finish(cache_flight& f);
@@ -293,7 +297,7 @@ private:
   slab<write_op> writes_;
   slab<erase_op> erasures_;
   /// Those that may be joined, by their key.
-  std::unordered_map<std::string_view, cache_flight*> current_;
+  boost::unordered_flat_map<std::string_view, cache_flight*, text_hash> current_;
   size_t waiting_ = 0;
 
   struct running_load {

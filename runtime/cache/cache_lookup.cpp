@@ -10,8 +10,8 @@ namespace dbs::cache {
 
 namespace {
 
-cache_value value_of(const stored_value& what, cache_source from, bool stale) {
-  return {what.kind == stored_kind::value, what.value, from, stale};
+cache_value value_of(stored_kind kind, blob value, cache_source from, bool stale) {
+  return {kind == stored_kind::value, std::move(value), from, stale};
 }
 
 } // namespace
@@ -36,7 +36,8 @@ void cache_core::look_up(flights which) {
 void cache_core::look_here(cache_flight& f) {
   take_from_l1(f);
   if (f.stale && memory_->wall() < f.stale->soft) {
-    answer_waiters(f, value_of(*f.stale, cache_source::l1, false), true);
+    answer_waiters(f, value_of(f.stale->kind, std::move(f.stale->value), cache_source::l1, false),
+                   true);
     return finish(f);
   }
   go_on(f, f.stale && f.wants_load && is_within(*f.stale, f.options->stale_while_revalidate));
@@ -83,7 +84,7 @@ void cache_core::on_value(level_token token, caf::expected<std::optional<stored_
   owner_.enter([&] { heard_one(token, std::move(found)); });
 }
 
-void cache_core::heard_one(level_token token, caf::expected<std::optional<stored_value>> found) {
+void cache_core::heard_one(level_token token, caf::expected<std::optional<stored_value>>&& found) {
   auto* f = &flights_[token & index_mask];
   auto of_l2 = kind_of(token) == op_kind::one_l2;
   if (heard(*f, of_l2, std::move(found)))
@@ -100,7 +101,7 @@ void cache_core::on_values(level_token token,
 }
 
 void cache_core::heard_many(level_token token,
-                            caf::expected<std::vector<std::optional<stored_value>>> found) {
+                            caf::expected<std::vector<std::optional<stored_value>>>&& found) {
   auto index = token & index_mask;
   auto which = std::move(reads_[index]);
   reads_.give_back(index);
@@ -122,7 +123,7 @@ void cache_core::heard_many(level_token token,
 // -- what they say -----------------------------------------------------------------------
 
 bool cache_core::heard(cache_flight& f, bool of_l2,
-                       caf::expected<std::optional<stored_value>> found) {
+                       caf::expected<std::optional<stored_value>>&& found) {
   if (!found) {
     f.level_failed = true;
     return false;
@@ -150,7 +151,7 @@ bool cache_core::accept(cache_flight& f, stored_value&& found, cache_source from
       if (from == cache_source::l3)
         fill(f, found, false);
     }
-    answer_waiters(f, value_of(found, from, false), true);
+    answer_waiters(f, value_of(found.kind, std::move(found.value), from, false), true);
     finish(f);
     return true;
   }
@@ -220,15 +221,15 @@ void cache_core::take_from_l1(cache_flight& f) {
 }
 
 cache_value cache_core::best_of(const cache_flight& f) {
-  return f.stale ? value_of(*f.stale, f.stale_from, true) : cache_value{};
+  return f.stale ? value_of(f.stale->kind, f.stale->value, f.stale_from, true) : cache_value{};
 }
 
-void cache_core::answer_waiters(cache_flight& f, const cache_value& what, bool all) {
+void cache_core::answer_waiters(cache_flight& f, cache_value what, bool all) {
   auto rest = all ? f.waiters.begin()
                   : std::stable_partition(f.waiters.begin(), f.waiters.end(),
                                           [](const waiter& x) { return x.wants_load; });
   for (auto i = rest; i != f.waiters.end(); ++i)
-    answer(*i, what);
+    answer(*i, i + 1 == f.waiters.end() ? std::move(what) : what);
   f.waiters.erase(rest, f.waiters.end());
 }
 
@@ -256,7 +257,7 @@ void cache_core::detach(std::string_view key) {
 }
 
 void cache_core::detach_all(std::string_view prefix) {
-  std::erase_if(current_, [prefix](auto& x) {
+  boost::unordered::erase_if(current_, [prefix](auto& x) {
     auto meant = x.first.starts_with(prefix);
     if (meant)
       x.second->detached = true;

@@ -111,7 +111,9 @@ level_set cache_core::needed_for(cache_reach reach, level_set levels) noexcept {
 }
 
 wall_time cache_core::after(wall_time now, caf::timespan ttl) {
-  auto shorter = std::uniform_real_distribution<double>{0, settings_.ttl_jitter}(random_);
+  // The standard's distribution takes two numbers at a time, for bits that nobody sees.
+  constexpr auto most = static_cast<double>(std::minstd_rand::max());
+  auto shorter = settings_.ttl_jitter * static_cast<double>(random_()) / most;
   auto ms = std::chrono::duration<double, std::milli>{ttl}.count() * (1 - shorter);
   return now + std::chrono::milliseconds{std::max<int64_t>(static_cast<int64_t>(ms), 1)};
 }

@@ -41,8 +41,8 @@ l2_core::l2_core(l2_options options, timer_queue& timers)
 l2_core::~l2_core() {
   if (auto* redis = options_.redis->get())
     redis->forget(*this);
-  std::vector<call> rest;
-  calls_.for_each([&](call& x) { rest.push_back(std::move(x)); });
+  std::vector<question> rest;
+  calls_.for_each([&](call& x) { rest.push_back(x); });
   auto reason = fail(errc::restarted, "the cache's level in redis stopped while it was asked");
   for (auto& x : rest)
     refuse(x, reason);
@@ -108,18 +108,16 @@ void l2_core::on_stored(size_t index, const redis_reply& reply) {
 
 size_t l2_core::open(call_kind kind, time_point deadline, level_sink& to, level_token token) {
   auto index = calls_.take();
-  auto& x = calls_[index];
-  x.to = &to;
-  x.token = token;
-  x.kind = kind;
-  x.asked = timers_.now();
-  x.deadline = deadline;
-  x.keys = 1;
+  static_cast<question&>(calls_[index]) = {&to, token, kind, timers_.now(), deadline, 1};
   return index;
 }
 
-l2_core::call l2_core::close(size_t index) {
-  auto result = std::exchange(calls_[index], {});
+l2_core::question l2_core::close(size_t index) {
+  auto& x = calls_[index];
+  question result = x;
+  // Most reads have kept nothing, and to clear it would cost more than all the rest of this.
+  if (x.kind != call_kind::read || !x.found.empty())
+    static_cast<progress&>(x) = {};
   calls_.give_back(index);
   if (when_idle_ && calls_.used() == 0)
     std::exchange(when_idle_, nullptr)();
@@ -195,7 +193,7 @@ void l2_core::failed(size_t index, caf::error reason) {
   refuse(what, reason);
 }
 
-void l2_core::refuse(const call& what, const caf::error& reason) {
+void l2_core::refuse(const question& what, const caf::error& reason) {
   if (what.to == nullptr)
     return;
   switch (what.kind) {

@@ -108,13 +108,18 @@ public:
 private:
   enum class call_kind : uint8_t { read, read_many, write, erase_prefix, erase_tag };
 
-  struct call {
+  /// Who has asked for what.
+  struct question {
     level_sink* to = nullptr; // null: forgotten
     level_token token = 0;
     call_kind kind = call_kind::read;
     time_point asked;
     time_point deadline;
     size_t keys = 1;
+  };
+
+  /// What a call has to keep that Redis is asked for more than once.
+  struct progress {
     // Of reads:
     std::vector<std::optional<stored_value>> found;
     /// Whose marks have been asked for; empty before.
@@ -125,6 +130,8 @@ private:
     blob tombstone;
   };
 
+  struct call : question, progress {};
+
   static bool is_read(call_kind kind) noexcept {
     return kind == call_kind::read || kind == call_kind::read_many;
   }
@@ -132,9 +139,9 @@ private:
   // -- l2_core.cpp -----------------------------------------------------------------------
 
   size_t open(call_kind kind, time_point deadline, level_sink& to, level_token token);
-  call close(size_t index);
+  question close(size_t index);
   void failed(size_t index, caf::error reason);
-  static void refuse(const call& what, const caf::error& reason);
+  static void refuse(const question& what, const caf::error& reason);
   /// One command, or a batch of them.
   template <class What>
   void run(size_t index, What what);
@@ -157,7 +164,7 @@ private:
   void check_tags(size_t index);
   void deliver(size_t index, std::optional<stored_value> found);
   void deliver_all(size_t index);
-  void measure(const call& what);
+  void measure(const question& what);
   void count(const std::optional<stored_value>& found);
   void corrupt(const caf::error& why);
 

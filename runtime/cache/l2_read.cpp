@@ -191,12 +191,13 @@ void l2_core::deliver_all(size_t index) {
   auto& x = calls_[index];
   if (x.kind == call_kind::read)
     return deliver(index, std::move(x.found.front()));
-  for (auto& found : x.found)
+  auto all = std::move(x.found);
+  for (auto& found : all)
     count(found);
   auto what = close(index);
   measure(what);
   if (what.to != nullptr)
-    what.to->on_values(what.token, std::move(what.found));
+    what.to->on_values(what.token, std::move(all));
 }
 
 void l2_core::deliver(size_t index, std::optional<stored_value> found) {
@@ -207,7 +208,7 @@ void l2_core::deliver(size_t index, std::optional<stored_value> found) {
     what.to->on_value(what.token, std::move(found));
 }
 
-void l2_core::measure(const call& what) {
+void l2_core::measure(const question& what) {
   auto took = timers_.now() - what.asked;
   options_.counters->reads.record(took);
   options_.waits->record(took);

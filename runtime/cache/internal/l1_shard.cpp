@@ -122,7 +122,7 @@ l1_outcome l1_shard::store(uint64_t hash, std::string_view key, std::string_view
     return l1_outcome::busy;
   auto* e = entry::make(memory, entry_index::place(hash), key, value, meta);
   // It may have been moved, or evicted, meanwhile.
-  auto* present = index_.find(hash, key);
+  auto* present = is_new ? nullptr : index_.find(hash, key);
   if (present == nullptr) {
     index_.insert(hash, *e);
     policy_->insert(*e);
