@@ -135,16 +135,17 @@ private:
 
 class l2_against_python : public duel {
 public:
-  explicit l2_against_python(const char* mode) : mode_(mode) {}
+  l2_against_python(const char* loop, const char* mode) : loop_(loop), mode_(mode) {}
 
 protected:
   double ours() override { return scene_.read(callers).per_second; }
   double peer() override {
-    return python_stack(mode_, scene_.host(), scene_.port(), scene_.postgres(), callers, kv_rows,
-                        window{});
+    return python_stack(loop_, mode_, scene_.host(), scene_.port(), scene_.postgres(), callers,
+                        kv_rows, window{});
   }
 
 private:
+  const char* loop_;
   const char* mode_;
   cache_scene scene_;
 };
@@ -195,8 +196,8 @@ protected:
 
   double peer() override {
     servers_.redis().cli({"FLUSHALL"});
-    return python_stack("l3", servers_.redis().host(), servers_.redis().port(), servers_.postgres(),
-                        callers, rows, window{});
+    return python_stack("asyncio", "l3", servers_.redis().host(), servers_.redis().port(),
+                        servers_.postgres(), callers, rows, window{});
   }
 
 private:
@@ -217,18 +218,20 @@ private:
 } // namespace
 
 std::vector<figure> cache_figures() {
-  auto stack = "dict + redis.asyncio + asyncpg, uvloop";
+  auto stack = "dict + redis.asyncio + asyncpg";
   auto one_core = placement::one_core;
   return {
       {"cache_l1_handle", "op/s", one_core, "bare CAF request", ">= 0.625", make<l1_handle>()},
       {"cache_l2_64_callers_vs_hiredis", "op/s", one_core,
        "raw asynchronous hiredis, 64 outstanding", ">= 0.5", make<l2_against_async>()},
       {"cache_l2_64_callers_vs_redis_asyncio", "op/s", one_core, "redis.asyncio, uvloop", ">= 10",
-       make<l2_against_python>("redis")},
+       make<l2_against_python>("uvloop", "redis")},
       {"cache_l2_1_caller", "us p50", one_core, "raw synchronous hiredis", "<= 3",
        make<l2_single_caller>()},
       {"cache_l2_64_callers_vs_stack", "op/s", placement::free, stack, ">= 7",
-       make<l2_against_python>("l2")},
+       make<l2_against_python>("asyncio", "l2")},
+      {"cache_l2_64_callers_vs_stack_uvloop", "op/s", placement::free,
+       "dict + redis.asyncio + asyncpg, uvloop", "", make<l2_against_python>("uvloop", "l2")},
       {"cache_l3_64_callers_vs_stack", "op/s", placement::free, stack, ">= 8",
        make<l3_against_python>()},
   };

@@ -90,10 +90,11 @@ double ioredis(const std::string& host, uint16_t port, int callers, window how) 
                     {host, std::to_string(port), std::to_string(callers)}, how);
 }
 
-double python_stack(const char* mode, const std::string& redis_host, uint16_t redis_port,
-                    const testing::private_postgres& postgres, int callers, int rows, window how) {
+double python_stack(const char* loop, const char* mode, const std::string& redis_host,
+                    uint16_t redis_port, const testing::private_postgres& postgres, int callers,
+                    int rows, window how) {
   return run_script(debians_python, "redis_asyncio.py",
-                    {mode, redis_host, std::to_string(redis_port),
+                    {loop, mode, redis_host, std::to_string(redis_port),
                      postgres.socket_directory().string(), std::to_string(postgres.port()),
                      std::to_string(callers)},
                     how, rows);

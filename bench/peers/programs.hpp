@@ -23,7 +23,7 @@ struct program_load {
 // Each returns operations per second, and throws `std::runtime_error` with the end of
 // what the program wrote if it fails.
 
-/// Python's asyncpg with its pool, under uvloop: the stack that DatabaseServices replaces.
+/// Python's asyncpg with its pool, under uvloop.
 double asyncpg_pool(const program_load& load);
 
 /// node-postgres with its pool. The package is found through NODE_PATH.
@@ -34,9 +34,10 @@ double node_postgres_pool(const program_load& load);
 double ioredis(const std::string& host, uint16_t port, int callers, window how);
 
 /// Python's redis.asyncio, alone or with a dict before it and asyncpg behind it: see
-/// redis_asyncio.py for the modes.
-double python_stack(const char* mode, const std::string& redis_host, uint16_t redis_port,
-                    const testing::private_postgres& postgres, int callers, int rows, window how);
+/// redis_asyncio.py for the loops and modes.
+double python_stack(const char* loop, const char* mode, const std::string& redis_host,
+                    uint16_t redis_port, const testing::private_postgres& postgres, int callers,
+                    int rows, window how);
 
 /// pgbench -M prepared, with as many clients as `load` has connections.
 double pgbench(const program_load& load);

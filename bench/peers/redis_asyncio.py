@@ -1,7 +1,8 @@
-"""redis.asyncio and asyncpg under uvloop, with a dict before them: TASKS tasks that each get.
+"""redis.asyncio and asyncpg, with a dict before them: TASKS tasks that each get.
 
-usage: redis_asyncio.py MODE REDIS_HOST REDIS_PORT PG_HOST PG_PORT TASKS ROWS WARM_UP_SECONDS SECONDS
+usage: redis_asyncio.py LOOP MODE REDIS_HOST REDIS_PORT PG_HOST PG_PORT TASKS ROWS WARM_UP_SECONDS SECONDS
 
+LOOP is asyncio (the one of Python itself) or uvloop.
 MODE is
   redis  one GET of a random key, nothing else;
   l2     a dict of 1000 values, then Redis, which has every key;
@@ -75,8 +76,9 @@ async def main(mode, host, port, pg_host, pg_port, tasks, rows, warm_up, seconds
 
 
 if __name__ == "__main__":
-    uvloop.install()
-    mode, host, port, pg_host, pg_port, tasks, rows, warm_up, seconds = sys.argv[1:]
+    loop, mode, host, port, pg_host, pg_port, tasks, rows, warm_up, seconds = sys.argv[1:]
+    if loop == "uvloop":
+        uvloop.install()
     asyncio.run(
         main(mode, host, int(port), pg_host, int(pg_port), int(tasks), int(rows), float(warm_up), float(seconds))
     )

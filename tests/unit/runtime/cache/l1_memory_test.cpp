@@ -138,6 +138,6 @@ TEST_CASE("a small store takes no huge page") {
     store.put("key:" + std::to_string(i), std::string(100, 'x'));
   maintain(store);
   CHECK(store.stats().bytes < huge_page_bytes);
-  CHECK(resident_growth(before) <= store.stats().bytes + (size_t{64} << 10));
+  CHECK(resident_growth(before) < huge_page_bytes); // code that runs for the first time counts, too
   CHECK(all_memory().on_huge_pages == huge_before);
 }
