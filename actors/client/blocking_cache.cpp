@@ -32,8 +32,10 @@ caf::expected<cache_value> blocking_cache::get_or_load(const std::string& key) {
 
 caf::expected<cache_value> blocking_cache::get_or_load(const std::string& key,
                                                        cache_load_function loader) {
-  if (auto here = memory_->look_up(key))
-    return std::move(*here);
+  // What is to be refused is so whether memory has the key or not.
+  if (loader && memory_->names.takes_loader(key))
+    if (auto here = memory_->look_up(key))
+      return std::move(*here);
   return ask<cache_value>(get_atom_v, cache_get_with{{key, true, false, true}, std::move(loader)});
 }
 

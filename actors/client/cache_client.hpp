@@ -80,7 +80,8 @@ public:
   }
 
   /// The same with a loader for this call, for keys of a namespace that is `node_local`. Whoever
-  /// asks for the key meanwhile gets what it loads. Runs on a thread where it may block.
+  /// asks for the key meanwhile gets what it loads. Runs on a thread where it may block. Error
+  /// besides those of others: `invalid_argument` for other namespaces, and an empty function.
   template <class Self>
   auto get_or_load(Self* self, std::string key, cache_load_function loader) const {
     return ask(self, cache_get{std::move(key), true, false, true}, std::move(loader));
@@ -198,7 +199,9 @@ private:
   auto ask(Self* self, cache_get what, Loader... loader) const {
     using request = std::conditional_t<sizeof...(Loader) == 0, cache_get, cache_get_with>;
     using answer = internal::value_answer<decltype(send(self, get_atom_v, request{}))>;
-    if (auto here = memory_->look_up(what.key, what.without_value))
+    // What is to be refused is so whether memory has the key or not.
+    auto may_look = (... && (loader && memory_->names.takes_loader(what.key)));
+    if (auto here = may_look ? memory_->look_up(what.key, what.without_value) : std::nullopt)
       return answer{std::move(*here)};
     return answer{send(self, get_atom_v, request{std::move(what), std::move(loader)...})};
   }

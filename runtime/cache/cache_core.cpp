@@ -68,17 +68,17 @@ void cache_core::get(cache_get what, time_point deadline, request_token token) {
 
 void cache_core::get(cache_get_with what, time_point deadline, request_token token) {
   auto refused = check_key(what.what.key);
-  auto options = memory_->names.find(what.what.key);
   if (!refused && !what.loader)
     refused =
         fail(errc::invalid_argument, "there is no function to load the key with: it is empty, "
                                      "or has been sent to another node");
-  if (!refused && (!options || !options->node_local))
+  if (!refused && !memory_->names.takes_loader(what.what.key))
     refused = fail(errc::invalid_argument,
                    "a loader for one call is for namespaces that are node_local, which '" +
                        std::string{namespace_of(what.what.key)} + "' is not");
   if (refused)
     return owner_.on_value(token, std::move(refused));
+  what.what.load = true;
   start_get(std::move(what.what), deadline, token,
             std::make_shared<const cache_loader>(std::move(what.loader)));
 }

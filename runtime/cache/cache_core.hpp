@@ -256,8 +256,8 @@ private:
   bool renew(size_t index, level_set level, const version& there);
   void answer_write(write_op& op);
   void spoil(const write_op& op);
-  /// False if L1 knows better. @param levels: who else has it.
-  bool keep_in_l1(std::string_view key, const stored_value& what, level_set levels);
+  /// `older` if L1 knows better. @param levels: who else has it.
+  l1_outcome keep_in_l1(std::string_view key, const stored_value& what, level_set levels);
   /// Of what L1 has.
   void drop_older(std::string_view key, const version& than);
   static level_set needed_for(cache_reach reach, level_set levels) noexcept;

@@ -124,7 +124,7 @@ void cache_core::keep_loaded(const cache_flight& f, const stored_value& what) {
     memory_->l1.erase(f.key, what.vers);
     return;
   }
-  if (is_kept && keep_in_l1(f.key, what, f.levels))
+  if (is_kept && keep_in_l1(f.key, what, f.levels) != l1_outcome::older)
     fill(f, what, (f.levels & level_3) != no_level);
   else
     ++memory_->counts.discarded;

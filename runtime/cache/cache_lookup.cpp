@@ -146,7 +146,7 @@ bool cache_core::accept(cache_flight& f, stored_value&& found, cache_source from
     return false;
   if (now < found.soft) {
     if (!f.detached) {
-      if (!keep_in_l1(f.key, found, f.levels))
+      if (keep_in_l1(f.key, found, f.levels) == l1_outcome::older)
         return false;
       if (from == cache_source::l3)
         fill(f, found, false);
@@ -204,7 +204,7 @@ void cache_core::go_on(cache_flight& f, bool renews) {
 }
 
 void cache_core::take_from_l1(cache_flight& f) {
-  memory_->l1.read(f.key, [&](const l1_view& view) {
+  memory_->l1.peek(f.key, [&](const l1_view& view) {
     auto& found = f.stale.emplace();
     found.vers = view.meta.vers;
     found.kind = view.meta.kind == entry_kind::value ? stored_kind::value : stored_kind::negative;

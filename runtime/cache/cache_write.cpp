@@ -25,6 +25,20 @@ constexpr uint8_t max_renewals = 3;
 /// take the room of others' writes.
 constexpr size_t max_open_fills = unsettled_writes::max_keys / 2;
 
+/// Of what memory alone is to have.
+caf::error refusal_of(l1_outcome what, const stored_value& content) {
+  switch (what) {
+  case l1_outcome::too_large:
+    return fail(errc::payload_too_large,
+                "memory, which alone has keys of this namespace, has no room for so large a value",
+                {{"bytes", static_cast<int64_t>(content.value.size())}});
+  case l1_outcome::busy:
+    return fail(errc::overloaded, "readers hold on to the memory that the value would need");
+  default:
+    return {};
+  }
+}
+
 bool may_have_arrived(const caf::error& why) {
   return why == errc::in_doubt || why == errc::restarted;
 }
@@ -132,14 +146,16 @@ void cache_core::start_write(write_op&& op, level_set levels) {
   }
   x.content.vers = memory_->versions.next();
   detach(x.key);
+  auto kept = l1_outcome::done;
   if (x.what == write_op::kind::put) {
-    keep_in_l1(x.key, x.content, levels);
+    kept = keep_in_l1(x.key, x.content, levels);
   } else {
     auto known = memory_->l1.known(x.key);
     x.had_value = known && known->has_value;
     memory_->l1.erase(x.key, x.content.vers);
   }
   if (levels == no_level) {
+    x.failure = refusal_of(kept, x.content);
     answer_write(x);
     return end_write(index);
   }
@@ -277,7 +293,7 @@ void cache_core::answer_write(write_op& op) {
   --waiting_;
   // Whoever asks from here on must not get what was read before.
   detach(op.key);
-  if (op.failure)
+  if (op.failure && op.levels != no_level)
     spoil(op);
   auto failure = std::exchange(op.failure, {});
   if (op.what == write_op::kind::erase)
@@ -300,7 +316,8 @@ void cache_core::spoil(const write_op& op) {
   schedule_repairs();
 }
 
-bool cache_core::keep_in_l1(std::string_view key, const stored_value& what, level_set levels) {
+l1_outcome cache_core::keep_in_l1(std::string_view key, const stored_value& what,
+                                  level_set levels) {
   auto now = memory_->wall();
   auto here = memory_->coarse.now();
   auto in_l1 = [&](wall_time t) {
@@ -318,11 +335,12 @@ bool cache_core::keep_in_l1(std::string_view key, const stored_value& what, leve
   }
   meta.kind = what.kind == stored_kind::value ? entry_kind::value : entry_kind::negative;
   meta.tags = tag_bits(what.tags);
-  if (memory_->l1.put(key, what.value.view(), meta) != l1_outcome::older)
-    return true;
+  auto result = memory_->l1.put(key, what.value.view(), meta);
+  if (result != l1_outcome::older)
+    return result;
   // It may also be too old to be told from what had no room for a tombstone.
   auto known = memory_->l1.known(key);
-  return !known || known->vers <= what.vers;
+  return !known || known->vers <= what.vers ? l1_outcome::busy : l1_outcome::older;
 }
 
 void cache_core::drop_older(std::string_view key, const version& than) {

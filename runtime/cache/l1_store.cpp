@@ -116,6 +116,19 @@ bool l1_store::find(std::string_view key, std::string& to, entry_meta* meta) {
   });
 }
 
+bool l1_store::peek(std::string_view key, void (*use)(void*, const l1_view&), void* context) {
+  auto hash = hash_(key);
+  auto now = clock_.now();
+  return shard_of(hash).find_locked(hash, key, [&](const entry* e) {
+    if (e == nullptr || now >= e->hard())
+      return false;
+    l1_view view{e->value(), e->meta()};
+    view.stale = now >= e->soft();
+    use(context, view);
+    return true;
+  });
+}
+
 std::optional<l1_known> l1_store::known(std::string_view key) {
   auto hash = hash_(key);
   return shard_of(hash).known(hash, key, clock_.now());

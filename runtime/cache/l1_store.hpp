@@ -6,7 +6,8 @@
 //   if (store.find("user:7", value)) ...
 //
 // A hit takes no lock and writes nothing that another thread reads or writes: a hot key
-// costs as much on many cores as on one. Writers of different shards do not meet.
+// costs as much on many cores as on one. Writers of different shards meet only where one of them
+// needs, or gives back, a piece of memory: for a segment, a table, a large entry.
 //
 // Versions: an entry keeps the version it was put with, and nothing older replaces it; the
 // same version is no older one. Erasing with a version leaves a tombstone, so that a loader
@@ -46,10 +47,11 @@ class l1_shard;
 /// All functions may be called from any thread. Readers never wait, but for a thread that
 /// is one of more than `reader_slots::max_threads`, and for one that did not find a key
 /// while writers moved entries eight times: these take the lock of a shard. Writers hold
-/// that lock for microseconds; but `erase_prefix` and `erase_tagged` for as long as it takes to
-/// look at all keys of a shard, and a `put` that finds a shard's table too small or far too large,
-/// which happens when the number of entries has changed by half, for as long as it takes to make
-/// another (some 10 ms for a million entries in one shard).
+/// that lock for microseconds; but for about a millisecond if they give memory back just while
+/// `maintain` puts some on a huge page, and `erase_prefix` and `erase_tagged` for as long as it
+/// takes to look at all keys of a shard, and a `put` that finds a shard's table too small or far
+/// too large, which happens when the number of entries has changed by half, for as long as it takes
+/// to make another (some 10 ms for a million entries in one shard).
 class l1_store {
 public:
   /// Throws `std::invalid_argument` for a number of shards that is no power of two up to
@@ -79,6 +81,15 @@ public:
   /// Copies the value to `to`, whose memory is used again, and says what it is; false if
   /// the key is not there.
   bool find(std::string_view key, std::string& to, entry_meta* meta = nullptr);
+
+  /// As `read`, without counting it. Takes the lock of a shard.
+  template <class Use>
+  bool peek(std::string_view key, Use&& use) {
+    using target = std::remove_reference_t<Use>;
+    return peek(
+        key, [](void* f, const l1_view& view) { (*static_cast<target*>(f))(view); },
+        const_cast<void*>(static_cast<const void*>(std::addressof(use))));
+  }
 
   /// What is known of a key, without counting it as read. Takes the lock of a shard.
   std::optional<l1_known> known(std::string_view key);
@@ -125,6 +136,7 @@ public:
 
 private:
   bool read(std::string_view key, void (*use)(void*, const l1_view&), void* context);
+  bool peek(std::string_view key, void (*use)(void*, const l1_view&), void* context);
 
   bool show(const entry* e, reader_slots::slot* mine, void (*use)(void*, const l1_view&),
             void* context);

@@ -51,6 +51,11 @@ caf::error namespaces::add(std::string name, namespace_options options) {
   return {};
 }
 
+bool namespaces::takes_loader(std::string_view key) const {
+  auto options = find(key);
+  return options && options->node_local;
+}
+
 std::shared_ptr<const namespace_options> namespaces::find(std::string_view key) const {
   std::lock_guard guard{mutex_};
   auto i = all_.find(namespace_of(key));

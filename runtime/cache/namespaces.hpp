@@ -48,7 +48,8 @@ struct namespace_options {
   /// has from before is not removed with them where this is off.
   bool in_l3 = false;
   /// Memory of this process alone has it: neither Redis nor the table is asked or told. To be said
-  /// before keys of the namespace are used. Then one call may bring its own loader.
+  /// before keys of the namespace are used. Then one call may bring its own loader. What is
+  /// evicted is gone, and the invalidation of a tag may take values with other tags along.
   bool node_local = false;
 };
 
@@ -59,6 +60,9 @@ public:
 
   /// Replaces what was registered with the name. `invalid_argument`, `overloaded`.
   caf::error add(std::string name, namespace_options options);
+
+  /// Whether a call for `key` may bring its own loader.
+  bool takes_loader(std::string_view key) const;
 
   /// Null if nothing is registered for the namespace of `key`.
   std::shared_ptr<const namespace_options> find(std::string_view key) const;

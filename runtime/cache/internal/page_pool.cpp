@@ -11,6 +11,10 @@ namespace {
 /// MADV_COLLAPSE, which older headers do not have.
 constexpr int collapse = 25;
 
+/// In calls, see the header.
+constexpr size_t shortest_pause = 100;
+constexpr size_t longest_pause = 6400;
+
 /// False if the kernel has no huge page, or none for this.
 bool make_huge(void* block) noexcept {
   // Where none are allowed, none are made on request. Only for so long, so that nothing is
@@ -50,6 +54,10 @@ bool page_pool::give_back(void* memory, size_t bytes) noexcept {
 
 void page_pool::collapse_next() noexcept {
   std::unique_lock guard{mutex_};
+  if (pause_ > 0) {
+    --pause_;
+    return;
+  }
   // One that is added meanwhile does not move the others.
   for (size_t i = 0; i < ranges_.size(); ++i) {
     auto& range = ranges_[i];
@@ -61,6 +69,8 @@ void page_pool::collapse_next() noexcept {
     auto is_huge = make_huge(block);
     guard.lock();
     range.settle(block, is_huge);
+    last_pause_ = is_huge ? 0 : std::clamp(2 * last_pause_, shortest_pause, longest_pause);
+    pause_ = last_pause_;
   }
 }
 

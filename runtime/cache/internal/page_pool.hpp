@@ -34,7 +34,9 @@ public:
 
   /// Looks at one block, and gives it a huge page if it is full, and was so the last time:
   /// the kernel copies 2 MiB then, for about a millisecond, and whoever reads them meanwhile
-  /// waits. For pools all of whose pieces are whole slots. To be called from time to time.
+  /// waits. If the kernel refuses, which may take it longer, the next hundred calls do nothing,
+  /// after another refusal twice as many, and so on up to some thousands. For pools all of whose
+  /// pieces are whole slots. To be called from time to time.
   void collapse_next() noexcept;
 
   size_t slot_bytes() const noexcept { return slot_bytes_; }
@@ -47,6 +49,10 @@ private:
   std::deque<page_range> ranges_;
   /// So many bytes have their addresses.
   size_t reserved_for_ = 0;
+  /// Calls of `collapse_next` that still do nothing, and how many that were after the last
+  /// refusal.
+  size_t pause_ = 0;
+  size_t last_pause_ = 0;
 };
 
 } // namespace dbs::cache

@@ -108,11 +108,12 @@ bool page_range::drop(void* memory, size_t bytes) noexcept {
       blocks_.begin() + static_cast<ptrdiff_t>((offset_of(memory) + bytes - 1) / huge_page_bytes);
   // What is taken out of a huge page is not free before the kernel splits that, which it puts
   // off until memory is short (Documentation/mm/transhuge.rst). This advice splits it at once.
-  if (std::find(first, last + 1, block_state::huge) != last + 1)
+  if (std::any_of(first, last + 1, [](auto x) { return x >= block_state::collapsing; }))
     madvise(memory, bytes, MADV_COLD);
   if (madvise(memory, bytes, MADV_DONTNEED) != 0)
     return false;
-  std::fill(first, last + 1, block_state::changed);
+  std::replace_if(
+      first, last + 1, [](auto x) { return x != block_state::collapsing; }, block_state::changed);
   return true;
 }
 
@@ -131,12 +132,15 @@ void* page_range::next_full() noexcept {
     return nullptr;
   hand_ = hand_ + 1 < many ? hand_ + 1 : 0;
   auto& state = blocks_[hand_];
-  if (state == block_state::huge || !is_full(hand_))
+  if (state >= block_state::collapsing || !is_full(hand_))
     return nullptr;
   // What comes and goes is not worth a huge page each time.
-  return std::exchange(state, block_state::full) == block_state::full
-             ? begin_ + hand_ * huge_page_bytes
-             : nullptr;
+  if (state == block_state::changed) {
+    state = block_state::full;
+    return nullptr;
+  }
+  state = block_state::collapsing;
+  return begin_ + hand_ * huge_page_bytes;
 }
 
 void page_range::settle(void* block, bool is_huge) noexcept {

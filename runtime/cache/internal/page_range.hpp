@@ -51,6 +51,8 @@ private:
     /// Not looked at since something was given back.
     changed,
     full,
+    /// Returned by `next_full`, and not settled yet.
+    collapsing,
     huge,
   };
 

@@ -148,6 +148,10 @@ TEST_CASE_METHOD(fixture, "a call brings its own loader, for what this process a
   };
   CHECK(text_of(cache.get_or_load("here:2", throwing)) == "query_failed");
   CHECK(text_of(cache.get_or_load("there:1", found("abc"))) == "invalid_argument");
+  // whatever memory has
+  CHECK(!cache.set({"there:1", blob{"abc"}}));
+  CHECK(text_of(cache.get_or_load("there:1", found("abc"))) == "invalid_argument");
+  CHECK(text_of(cache.get_or_load("here:1", {})) == "invalid_argument");
   // a function does not survive a way over the network
   caf::scoped_actor self{node.system};
   auto empty = blocking_ask<cache_value>(self, {10s}, node.services->cache().actor(), get_atom_v,

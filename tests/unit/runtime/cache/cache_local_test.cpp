@@ -63,6 +63,26 @@ TEST_CASE("what is node_local is put though too many keys wait for a level that 
   CHECK(s.answer(s.put("p:1", "abc")) == "done");
 }
 
+TEST_CASE("what is node_local and too large for memory is refused") {
+  local_scene s;
+  s.put("p:1", "old");
+  auto too_large = std::string(3 << 20, 'x');
+  CHECK(s.answer(s.put("p:1", too_large)) == "payload_too_large");
+  CHECK_FALSE(s.in_l1("p:1"));
+  CHECK(s.memory->unsettled.size() == 0);
+  s.advance(2s);
+  CHECK(s.nobody_asked());
+}
+
+TEST_CASE("a miss of what is node_local counts once") {
+  local_scene s;
+  s.load("p:1");
+  s.loader_says("abc");
+  s.load("p:1");
+  CHECK(s.memory->l1.stats().hits == 0);
+  CHECK(s.memory->l1.stats().misses == 0); // whoever asks has looked, and counted, before
+}
+
 TEST_CASE("what is node_local is fresh in memory for its own time") {
   local_scene s;
   auto first = s.load("p:1");

@@ -4,6 +4,7 @@
 #include "sanitized.hpp"
 
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -104,6 +105,22 @@ TEST_CASE_METHOD(pool_fixture, "what is given back is gone, on huge pages as wel
   while (pieces.size() > 1)
     give_back(1);
   CHECK(resident() == slot);
+}
+
+TEST_CASE_METHOD(pool_fixture, "a kernel that refuses is not asked again at once") {
+  take(slots_per_block);
+  REQUIRE(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0);
+  collapse();
+  REQUIRE(prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0) == 0);
+  CHECK(memory().on_huge_pages == 0);
+  // It was refused among the first two.
+  for (auto i = 0; i < 100 - 64; ++i)
+    pool.collapse_next();
+  CHECK(memory().on_huge_pages == 0);
+  for (auto i = 0; i < 10; ++i)
+    pool.collapse_next();
+  CHECK(memory().on_huge_pages == on_huge_pages(block));
+  CHECK(intact());
 }
 
 TEST_CASE_METHOD(pool_fixture, "a block in which pieces come and go gets no huge page") {
