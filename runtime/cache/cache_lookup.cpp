@@ -228,8 +228,12 @@ void cache_core::answer_waiters(cache_flight& f, cache_value what, bool all) {
   auto rest = all ? f.waiters.begin()
                   : std::stable_partition(f.waiters.begin(), f.waiters.end(),
                                           [](const waiter& x) { return x.wants_load; });
-  for (auto i = rest; i != f.waiters.end(); ++i)
-    answer(*i, i + 1 == f.waiters.end() ? std::move(what) : what);
+  if (rest == f.waiters.end())
+    return;
+  auto last = f.waiters.end() - 1;
+  for (auto i = rest; i != last; ++i)
+    answer(*i, what);
+  answer(*last, std::move(what)); // as a rule the only one
   f.waiters.erase(rest, f.waiters.end());
 }
 
