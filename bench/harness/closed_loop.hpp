@@ -60,7 +60,7 @@ public:
       : self_(self), run_(std::move(run)), operation_(std::move(operation)) {}
 
   caf::behavior make_behavior() {
-    next();
+    next(clock::now());
     // An actor lives as long as it has a behavior or answers to wait for.
     return {};
   }
@@ -68,15 +68,18 @@ public:
 private:
   using clock = load_recorder::clock;
 
-  void next() {
-    started_ = clock::now();
-    if (run_->recorder.open(started_))
+  void next(clock::time_point now) {
+    started_ = now;
+    if (run_->recorder.open(now))
       operation_(self_, turn{this});
   }
 
+  /// One reading of the clock for the end of a request and the start of the next, as the peers
+  /// have it.
   void finish() {
-    run_->recorder.record(started_, clock::now());
-    next();
+    auto now = clock::now();
+    run_->recorder.record(started_, now);
+    next(now);
   }
 
   caf::event_based_actor* self_;

@@ -13,7 +13,6 @@
 #include <caf/error.hpp>
 
 #include <array>
-#include <deque>
 #include <functional>
 #include <string>
 #include <vector>
@@ -50,7 +49,7 @@ public:
   ///
   /// @param unanswered the commands without a reply, in their order, abandoned ones among
   ///        them; something of the first `sent` of them may have reached the server.
-  virtual void on_closed(connection& conn, caf::error reason, std::deque<flight> unanswered,
+  virtual void on_closed(connection& conn, caf::error reason, flight_queue unanswered,
                          size_t sent) = 0;
 
 protected:
@@ -159,7 +158,7 @@ private:
   timer_queue::timer_id connect_timer_;
   bool resp3_ = false;
 
-  std::deque<flight> pending_;
+  flight_queue pending_;
   /// Of those, the first ones, handed to the transport at least in part.
   size_t sent_ = 0;
   size_t unflushed_bytes_ = 0;

@@ -5,6 +5,8 @@
 #include "dbs/messages/redis/reply.hpp"
 #include "dbs/runtime/io/timer_queue.hpp"
 
+#include <boost/container/deque.hpp>
+
 #include <caf/expected.hpp>
 
 #include <cstddef>
@@ -66,5 +68,10 @@ struct flight {
   /// Whether somebody waits for the reply; else it is skipped.
   bool wanted() const noexcept { return to != nullptr || batch != nullptr || probe; }
 };
+
+/// In blocks of many, so that a command on its way costs no allocation; three are all that
+/// one of `std::deque` holds.
+using flight_queue = boost::container::deque<
+    flight, void, boost::container::deque_options<boost::container::block_size<64>>::type>;
 
 } // namespace dbs::redis

@@ -217,14 +217,14 @@ void redis_core::on_deadline() {
   watched_ = time_point::max();
   auto now = timers_.now();
   auto earliest = time_point::max();
-  std::deque<flight> late;
+  flight_queue late;
   for (auto& x : waiting_) {
     if (x.deadline <= now)
       late.push_back(std::exchange(x, {}));
     else
       earliest = std::min(earliest, x.deadline);
   }
-  std::erase_if(waiting_, [](const flight& x) { return !x.wanted(); });
+  drop_unwanted();
   std::vector<connection*> all;
   for (auto& x : slots_)
     if (x.ready)
@@ -320,6 +320,12 @@ void redis_core::refuse_waiting(const caf::error& reason) {
     refuse(x, false, errc::connection_lost, why);
 }
 
+void redis_core::drop_unwanted() {
+  auto from = std::remove_if(waiting_.begin(), waiting_.end(),
+                             [](const flight& x) { return !x.wanted(); });
+  waiting_.erase(from, waiting_.end());
+}
+
 // -- the end -------------------------------------------------------------------------
 
 std::vector<flight> redis_core::take_out(const std::function<bool(const flight& what)>& which) {
@@ -327,7 +333,7 @@ std::vector<flight> redis_core::take_out(const std::function<bool(const flight& 
   for (auto& x : waiting_)
     if (which(x))
       result.push_back(std::exchange(x, {}));
-  std::erase_if(waiting_, [](const flight& x) { return !x.wanted(); });
+  drop_unwanted();
   for (auto& x : slots_)
     x.conn->drop(which, [&](const flight& what, bool) { result.push_back(what); });
   for (auto& x : result)

@@ -15,7 +15,6 @@
 #include <caf/error.hpp>
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -187,6 +186,8 @@ private:
   void release(const flight& what);
   void answer_part(const flight& what, redis_reply&& reply, bool sent);
   void refuse_waiting(const caf::error& reason);
+  /// Of what waits, those that were answered.
+  void drop_unwanted();
   /// Takes those whom `which` picks out of all that waits or is under way, and returns them.
   std::vector<flight> take_out(const std::function<bool(const flight& what)>& which);
   void end_drain_if_done();
@@ -201,14 +202,14 @@ private:
   slot* find_slot(const connection& conn);
   void forget(const connection& conn);
   /// What becomes of the commands of a connection that has ended.
-  void settle(std::deque<flight> unanswered, size_t sent, const caf::error& reason);
+  void settle(flight_queue unanswered, size_t sent, const caf::error& reason);
 
   void on_ready(connection& conn) override;
   void on_reply(connection& conn, flight&& what, redis_reply&& reply) override;
   void on_heard(connection& conn) override;
   void on_push(connection& conn, redis_reply message) override;
   void on_unflushed(connection& conn) override;
-  void on_closed(connection& conn, caf::error reason, std::deque<flight> unanswered,
+  void on_closed(connection& conn, caf::error reason, flight_queue unanswered,
                  size_t sent) override;
 
   const redis_settings& settings_;
@@ -227,7 +228,7 @@ private:
   std::vector<connection*> flushing_;
   /// Have ended, and may still be on the stack: they go with the next flush.
   std::vector<std::unique_ptr<connection>> ended_;
-  std::deque<flight> waiting_;
+  flight_queue waiting_;
   size_t in_flight_ = 0;
   size_t in_flight_bytes_ = 0;
 

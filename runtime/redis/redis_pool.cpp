@@ -88,7 +88,7 @@ void redis_core::on_ready(connection& conn) {
   dispatch();
 }
 
-void redis_core::on_closed(connection& conn, caf::error reason, std::deque<flight> unanswered,
+void redis_core::on_closed(connection& conn, caf::error reason, flight_queue unanswered,
                            size_t sent) {
   auto* known = find_slot(conn);
   if (known == nullptr)
@@ -115,10 +115,10 @@ void redis_core::on_closed(connection& conn, caf::error reason, std::deque<fligh
     dispatch();
 }
 
-void redis_core::settle(std::deque<flight> unanswered, size_t sent, const caf::error& reason) {
+void redis_core::settle(flight_queue unanswered, size_t sent, const caf::error& reason) {
   auto why = "the connection closed before the answer came: " + detail(reason).what;
   auto unacceptable = reason == errc::protocol_error || reason == errc::payload_too_large;
-  std::deque<flight> again;
+  flight_queue again;
   for (size_t i = 0; i < unanswered.size(); ++i) {
     auto x = std::move(unanswered[i]);
     auto was_sent = i < sent;
