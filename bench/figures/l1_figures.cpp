@@ -13,10 +13,13 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
+#include <numeric>
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -26,8 +29,12 @@ namespace {
 
 constexpr size_t accesses = size_t{1} << 20;
 
-/// Keys of 20 bytes, and an order in which to read them: Zipf-distributed with exponent
-/// 0.99, the frequent ones anywhere among the others.
+constexpr size_t key_size = 20;
+constexpr size_t value_size = 100;
+
+/// Keys, and an order in which to read them: Zipf-distributed with exponent 0.99, the frequent
+/// ones anywhere among the others. They lie side by side: whoever asks a cache has just made its
+/// key, and to fetch it from afar would count as the cache's time.
 class key_sequence {
 public:
   explicit key_sequence(size_t keys) {
@@ -35,22 +42,28 @@ public:
     double sum = 0;
     for (size_t i = 0; i < keys; ++i)
       sums[i] = sum += std::pow(static_cast<double>(i + 1), -0.99);
-    for (size_t i = 0; i < keys; ++i)
-      keys_.push_back(fmt::format("key:{:016}", i));
+    std::vector<size_t> numbers(keys);
+    std::iota(numbers.begin(), numbers.end(), size_t{0});
     std::mt19937_64 random{1};
-    std::shuffle(keys_.begin(), keys_.end(), random);
+    std::shuffle(numbers.begin(), numbers.end(), random);
+    for (auto number : numbers)
+      fmt::format_to(std::back_inserter(keys_), "key:{:016}", number);
     std::uniform_real_distribution<> anywhere{0, sum};
     for (size_t i = 0; i < accesses; ++i)
       order_.push_back(static_cast<uint32_t>(
           std::lower_bound(sums.begin(), sums.end() - 1, anywhere(random)) - sums.begin()));
   }
 
-  const std::vector<std::string>& keys() const noexcept { return keys_; }
+  size_t size() const noexcept { return keys_.size() / key_size; }
 
-  const std::string& at(size_t i) const noexcept { return keys_[order_[i % accesses]]; }
+  std::string_view key(size_t number) const noexcept {
+    return {keys_.data() + number * key_size, key_size};
+  }
+
+  std::string_view at(size_t i) const noexcept { return key(order_[i % accesses]); }
 
 private:
-  std::vector<std::string> keys_;
+  std::string keys_;
   std::vector<uint32_t> order_;
 };
 
@@ -59,9 +72,9 @@ template <class Cache>
 class filled {
 public:
   filled(Cache& cache, const key_sequence& keys) : cache_(cache), keys_(keys) {
-    std::string value(100, 'x');
-    for (auto& key : keys.keys())
-      cache_.put(key, value);
+    std::string value(value_size, 'x');
+    for (size_t i = 0; i < keys.size(); ++i)
+      cache_.put(keys.key(i), value);
   }
 
   /// Hits per second and thread.
@@ -111,9 +124,9 @@ public:
       : memory_(std::make_shared<cache::cache_memory>(settings(keys))),
         client_(cache_actor{}, memory_) {}
 
-  void put(const std::string& key, const std::string& value) { memory_->l1.put(key, value); }
+  void put(std::string_view key, std::string_view value) { memory_->l1.put(key, value); }
 
-  bool find(const std::string& key, std::string& to) const { return client_.find(key, to); }
+  bool find(std::string_view key, std::string& to) const { return client_.find(key, to); }
 
   /// As `cache.l1` does from time to time.
   void maintain() const {
@@ -143,13 +156,13 @@ private:
 class store_under_test {
 public:
   explicit store_under_test(const key_sequence& keys)
-      : memory_(keys.keys().size()), filled_(memory_, keys) {
+      : memory_(keys.size()), filled_(memory_, keys) {
     memory_.maintain();
   }
 
   double rate(size_t threads) { return filled_.rate(threads); }
 
-  double overhead() const { return memory_.overhead(20 + 100); }
+  double overhead() const { return memory_.overhead(key_size + value_size); }
 
 private:
   cache_memory_under_test memory_;
