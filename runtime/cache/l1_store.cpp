@@ -65,7 +65,7 @@ l1_store::~l1_store() = default;
 
 // -- reading -----------------------------------------------------------------------
 
-bool l1_store::read(std::string_view key, void (*use)(void*, const l1_view&), void* context) {
+bool l1_store::visit(std::string_view key, l1_visitor use) {
   auto hash = hash_(key);
   auto& shard = shard_of(hash);
   auto* mine = readers_.mine();
@@ -74,13 +74,12 @@ bool l1_store::read(std::string_view key, void (*use)(void*, const l1_view&), vo
     auto settled = false;
     auto* e = shard.find(hash, key, settled);
     if (settled)
-      return show(e, mine, use, context);
+      return show(e, mine, use);
   }
-  return shard.find_locked(hash, key, [&](const entry* e) { return show(e, mine, use, context); });
+  return shard.find_locked(hash, key, [&](const entry* e) { return show(e, mine, use); });
 }
 
-bool l1_store::show(const entry* e, reader_slots::slot* mine, void (*use)(void*, const l1_view&),
-                    void* context) {
+bool l1_store::show(const entry* e, reader_slots::slot* mine, l1_visitor use) {
   if (e == nullptr) {
     count(mine, misses);
     return false;
@@ -97,7 +96,7 @@ bool l1_store::show(const entry* e, reader_slots::slot* mine, void (*use)(void*,
   }
   e->touch();
   count(mine, view.stale ? stale_hits : hits);
-  use(context, view);
+  use(view);
   return true;
 }
 
@@ -116,7 +115,7 @@ bool l1_store::find(std::string_view key, std::string& to, entry_meta* meta) {
   });
 }
 
-bool l1_store::peek(std::string_view key, void (*use)(void*, const l1_view&), void* context) {
+bool l1_store::visit_uncounted(std::string_view key, l1_visitor use) {
   auto hash = hash_(key);
   auto now = clock_.now();
   return shard_of(hash).find_locked(hash, key, [&](const entry* e) {
@@ -124,7 +123,7 @@ bool l1_store::peek(std::string_view key, void (*use)(void*, const l1_view&), vo
       return false;
     l1_view view{e->value(), e->meta()};
     view.stale = now >= e->soft();
-    use(context, view);
+    use(view);
     return true;
   });
 }

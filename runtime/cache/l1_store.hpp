@@ -35,8 +35,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <type_traits>
-#include <utility>
 #include <vector>
 
 namespace dbs::cache {
@@ -72,10 +70,7 @@ public:
   /// again; it must not call the store.
   template <class Use>
   bool read(std::string_view key, Use&& use) {
-    using target = std::remove_reference_t<Use>;
-    return read(
-        key, [](void* f, const l1_view& view) { (*static_cast<target*>(f))(view); },
-        const_cast<void*>(static_cast<const void*>(std::addressof(use))));
+    return visit(key, l1_visitor{use});
   }
 
   /// Copies the value to `to`, whose memory is used again, and says what it is; false if
@@ -85,10 +80,7 @@ public:
   /// As `read`, without counting it. Takes the lock of a shard.
   template <class Use>
   bool peek(std::string_view key, Use&& use) {
-    using target = std::remove_reference_t<Use>;
-    return peek(
-        key, [](void* f, const l1_view& view) { (*static_cast<target*>(f))(view); },
-        const_cast<void*>(static_cast<const void*>(std::addressof(use))));
+    return visit_uncounted(key, l1_visitor{use});
   }
 
   /// What is known of a key, without counting it as read. Takes the lock of a shard.
@@ -135,11 +127,9 @@ public:
   size_t shard_count() const noexcept { return shard_mask_ + 1; }
 
 private:
-  bool read(std::string_view key, void (*use)(void*, const l1_view&), void* context);
-  bool peek(std::string_view key, void (*use)(void*, const l1_view&), void* context);
-
-  bool show(const entry* e, reader_slots::slot* mine, void (*use)(void*, const l1_view&),
-            void* context);
+  bool visit(std::string_view key, l1_visitor use);
+  bool visit_uncounted(std::string_view key, l1_visitor use);
+  bool show(const entry* e, reader_slots::slot* mine, l1_visitor use);
   void count(reader_slots::slot* mine, size_t which) noexcept;
 
   l1_shard& shard_of(uint64_t hash) const noexcept { return *shards_[hash >> 48 & shard_mask_]; }

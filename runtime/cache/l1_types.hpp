@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 namespace dbs::cache {
@@ -45,6 +46,23 @@ struct l1_view {
   entry_meta meta;
   /// Past `meta.soft`.
   bool stale = false;
+};
+
+/// What is called with a view, whatever its type is. It refers to it, and is passed by value.
+class l1_visitor {
+public:
+  template <class Use>
+  explicit l1_visitor(Use& use) noexcept
+      : call_([](const void* f, const l1_view& view) {
+          (*const_cast<Use*>(static_cast<const Use*>(f)))(view);
+        }),
+        use_(std::addressof(use)) {}
+
+  void operator()(const l1_view& view) const { call_(use_, view); }
+
+private:
+  void (*call_)(const void* use, const l1_view& view);
+  const void* use_;
 };
 
 /// The newest that is known of a key: an entry, which may be past its time, or a tombstone.

@@ -49,7 +49,7 @@ struct fixture : redis::connection_observer {
   void on_unflushed(redis::connection&) override { unflushed = true; }
   void on_heard(redis::connection&) override {}
 
-  void on_closed(redis::connection&, caf::error why, std::deque<redis::flight> left,
+  void on_closed(redis::connection&, caf::error why, redis::flight_queue left,
                  size_t sent) override {
     reason = std::move(why);
     unanswered = left.size();
