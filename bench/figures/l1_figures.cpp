@@ -32,6 +32,9 @@ constexpr size_t accesses = size_t{1} << 20;
 constexpr size_t key_size = 20;
 constexpr size_t value_size = 100;
 
+/// Room for a value that no other thread's shares a cache line with.
+constexpr size_t own_lines = 512;
+
 /// Keys, and an order in which to read them: Zipf-distributed with exponent 0.99, the frequent
 /// ones anywhere among the others. They lie side by side: whoever asks a cache has just made its
 /// key, and to fetch it from afar would count as the cache's time.
@@ -86,6 +89,7 @@ public:
     for (size_t t = 0; t < threads; ++t)
       running.emplace_back([&, t] {
         std::string value;
+        value.reserve(own_lines);
         size_t found = 0;
         auto from = t * accesses / threads;
         for (size_t i = 0; i < accesses / 4; ++i) // warm-up
