@@ -70,13 +70,15 @@ endfunction()
 # dbs_fast_allocator(TARGET): for programs that are all messages. These are allocated here and
 # freed there in batches, of which glibc's caches per thread hold seven blocks of a size. A
 # library leaves the choice to its host, and sanitizers bring their own.
-if(NOT DBS_SANITIZER)
-  find_library(DBS_TCMALLOC NAMES tcmalloc_minimal libtcmalloc_minimal.so.4 REQUIRED)
-endif()
 function(dbs_fast_allocator target)
-  if(DBS_TCMALLOC)
-    target_link_libraries(${target} PRIVATE ${DBS_TCMALLOC})
+  if(DBS_SANITIZER)
+    return()
   endif()
+  find_library(DBS_TCMALLOC NAMES tcmalloc_minimal libtcmalloc_minimal.so.4)
+  if(NOT DBS_TCMALLOC)
+    message(FATAL_ERROR "tcmalloc was not found. Run scripts/setup, which installs it.")
+  endif()
+  target_link_libraries(${target} PRIVATE ${DBS_TCMALLOC})
 endfunction()
 
 # dbs_program(NAME FOLDER DEPENDENCIES...): an executable from all sources below FOLDER.

@@ -25,11 +25,12 @@ public:
   uint64_t operator()(std::string_view bytes) const noexcept {
     state s{k0_ ^ 0x736f6d6570736575, k1_ ^ 0x646f72616e646f6d, k0_ ^ 0x6c7967656e657261,
             k1_ ^ 0x7465646279746573};
-    auto* at = bytes.data();
-    auto left = bytes.size();
-    for (; left >= 8; at += 8, left -= 8)
-      s.absorb(word(at, 8));
-    s.absorb(word(at, left) | uint64_t{bytes.size()} << 56);
+    auto rest = bytes.size() % 8;
+    auto* end = bytes.data() + bytes.size();
+    for (auto* at = bytes.data(); at != end - rest; at += 8)
+      s.absorb(load<uint64_t>(at));
+    s.absorb((bytes.size() >= 8 ? last(end, rest) : few(end - rest, rest)) | uint64_t{bytes.size()}
+                                                                                 << 56);
     return s.finish();
   }
 
@@ -66,10 +67,29 @@ private:
 
   static_assert(std::endian::native == std::endian::little, "words are read as they lie");
 
-  static uint64_t word(const char* at, size_t n) noexcept {
-    uint64_t result = 0;
-    std::memcpy(&result, at, n);
+  /// A number of type `T`, as wide as a word.
+  template <class T>
+  static uint64_t load(const char* at) noexcept {
+    T result;
+    std::memcpy(&result, at, sizeof(T));
     return result;
+  }
+
+  // Bytes that are gathered one by one cannot be loaded as a word until they have been stored.
+
+  /// The `n` < 8 bytes before `end`, of 8 or more.
+  static uint64_t last(const char* end, size_t n) noexcept {
+    return n == 0 ? 0 : load<uint64_t>(end - 8) >> (64 - 8 * n);
+  }
+
+  /// `n` < 8 bytes, of no more.
+  static uint64_t few(const char* at, size_t n) noexcept {
+    if (n >= 4)
+      return load<uint32_t>(at) | load<uint32_t>(at + n - 4) << (8 * (n - 4));
+    if (n == 0)
+      return 0;
+    return load<uint8_t>(at) | load<uint8_t>(at + n / 2) << (8 * (n / 2)) |
+           load<uint8_t>(at + n - 1) << (8 * (n - 1));
   }
 
   uint64_t k0_;

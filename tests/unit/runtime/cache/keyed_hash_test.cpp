@@ -20,6 +20,21 @@ TEST_CASE("the keyed hash is SipHash-1-3") {
   CHECK(zero(counting) == 0x75e05fd5bbc870c6);
 }
 
+TEST_CASE("the keyed hash is SipHash-1-3 of keys of any length") {
+  constexpr uint64_t expected[] = {
+      0x44bc103b1f8540ed, 0x1d6b299344bab347, 0x60ec29c17db287a3, 0xe7b1a066360ba9d4,
+      0xde682ee70fbebc3f, 0x12bad75bbd13f182, 0xb1cd85cc334196fa, 0x884ccc87cb0e5fb0,
+      0x027ed508fe95acb3, 0xcb7e0c6c167ecd44, 0x170597e73eb4d0e9, 0xb6258cdf4b014d08,
+      0x7d687c47a4c316a7, 0x7376b86f4e098b22, 0x75e46d4257851550, 0xe05d12a0a4b2d063,
+  };
+  keyed_hash zero{0, 0};
+  std::string key;
+  for (auto each : expected) {
+    key.push_back(static_cast<char>(key.size() + 1));
+    CHECK(zero(key) == each);
+  }
+}
+
 TEST_CASE("every hash has a secret of its own") {
   std::set<uint64_t> seen;
   for (auto i = 0; i < 100; ++i)
