@@ -14,6 +14,9 @@ namespace {
 /// How much is put together for one write.
 constexpr size_t write_size = size_t{64} << 10;
 
+/// How much is given to the parser at a time: whenever it has done a kilobyte it moves the rest.
+constexpr size_t parsed_at_once = 2048;
+
 /// "*3\r\n"
 void append_header(std::string& to, size_t words) {
   to += '*';
@@ -133,8 +136,12 @@ void connection::on_readable() {
       return;
     heard_ = timers_.now();
     overdue_ = time_point::max();
-    reader_.feed({in_.data(), *got});
-    take_replies();
+    for (std::string_view rest{in_.data(), *got}; !rest.empty() && usable();) {
+      auto piece = rest.substr(0, parsed_at_once);
+      rest.remove_prefix(piece.size());
+      reader_.feed(piece);
+      take_replies();
+    }
     if (usable())
       observer_.on_heard(*this);
   }
