@@ -66,6 +66,8 @@ event_loop::event_loop(caf::actor_system& system, std::string name, drive how)
     driver_ = std::this_thread::get_id();
     return;
   }
+  if (how == drive::lent)
+    workers_ = shared_queue_policy::queue_of(system);
   std::promise<void> started;
   thread_ = std::thread([this, &started] {
     // The kernel keeps 15 characters of a thread's name.
@@ -75,8 +77,6 @@ event_loop::event_loop(caf::actor_system& system, std::string name, drive how)
     run();
   });
   started.get_future().wait();
-  if (how == drive::lent)
-    workers_ = shared_queue_policy::queue_of(system);
   if (workers_ != nullptr)
     workers_->lend(*this);
 }
@@ -172,6 +172,9 @@ void event_loop::run() {
     case socket_duty::task::watch:
       thread_watches_.store(true);
       catch_up();
+      // The worker that was here is busy with one of the jobs that it has found.
+      if (workers_ != nullptr)
+        workers_->help();
       if (io_.watch_sockets()) {
         io_.run_one();
       } else { // for lack of memory, say

@@ -1,5 +1,9 @@
 #include "dbs/runtime/caf/job_queue.hpp"
 
+#include <sched.h>
+
+#include <algorithm>
+#include <thread>
 #include <utility>
 
 namespace dbs {
@@ -58,6 +62,19 @@ void job_queue::take_back(idle_work& work) {
   wake_one(guard);
 }
 
+void job_queue::help() {
+  lock guard{mutex_};
+  if (!jobs_.empty())
+    wake_one(guard);
+}
+
+size_t job_queue::cpus_of_this_thread() noexcept {
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
+    return static_cast<size_t>(CPU_COUNT(&allowed));
+  return std::max(1u, std::thread::hardware_concurrency()); // more than a set has room for
+}
+
 size_t job_queue::sleeping() {
   lock guard{mutex_};
   return parked_.size();
@@ -95,7 +112,7 @@ void job_queue::do_idle_work(lock& guard) {
   if (works_.empty() || works_.front() != &work)
     left_work_.notify_all();
   // The first is this worker's own.
-  for (auto others = jobs_.size(); others > 1 && !parked_.empty(); --others)
+  for (auto each = std::min(jobs_.size(), cpus_); each > 1 && !parked_.empty(); --each)
     wake_one(guard);
 }
 

@@ -21,7 +21,7 @@ public:
   virtual void await() noexcept = 0;
 
   /// Does it, after each `await`. Jobs that this queues are the calling worker's, and
-  /// if they are several, the others'.
+  /// if they are several and others can be quicker, the others'.
   virtual void serve(bool interrupted) noexcept = 0;
 
   /// From any thread, once for an `await` that runs or is about to: ends it.
@@ -64,6 +64,10 @@ public:
     sem_t woken_;
   };
 
+  /// @param cpus that the workers have. On a single one nobody else could be quicker than a
+  ///        worker that has brought several jobs: others are not woken for these.
+  explicit job_queue(size_t cpus = cpus_of_this_thread()) noexcept : cpus_(cpus) {}
+
   /// From any thread.
   void push(caf::resumable* job);
 
@@ -76,6 +80,10 @@ public:
 
   /// Nobody does `work` any more when this returns. Not from within it.
   void take_back(idle_work& work);
+
+  /// Wakes a worker if jobs wait: those that are awake have been away for long. From any
+  /// thread.
+  void help();
 
   /// How many workers sleep now. From any thread.
   size_t sleeping();
@@ -93,6 +101,8 @@ public:
 private:
   using lock = std::unique_lock<std::mutex>;
 
+  static size_t cpus_of_this_thread() noexcept;
+
   void do_idle_work(lock& guard);
   /// Does what was put off until now. False if there is nothing. Releases the lock, for a
   /// time.
@@ -100,6 +110,7 @@ private:
   /// If somebody sleeps. Releases the lock, for a time.
   void wake_one(lock& guard);
 
+  const size_t cpus_;
   std::mutex mutex_;
   std::deque<caf::resumable*> jobs_;   // guarded by mutex_, like what follows
   std::vector<parking_place*> parked_; // the last one parked last

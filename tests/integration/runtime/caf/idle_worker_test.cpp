@@ -6,6 +6,7 @@
 
 #include "dbs/testing/eventually.hpp"
 
+#include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/event_based_actor.hpp>
@@ -13,11 +14,13 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <fstream>
+#include <functional>
 #include <future>
 #include <memory>
 #include <optional>
@@ -76,12 +79,20 @@ public:
     return thread;
   }
 
+  /// The same, and calls `then` there.
+  std::thread::id server(std::function<void()> then) {
+    on_loop(loop_, [this, &then] { then_ = std::move(then); });
+    return server();
+  }
+
   void on_readable() override {
     char ignored[16];
     while (::read(ends_[0], ignored, sizeof(ignored)) > 0) {
       // more
     }
     sockets().await_readable(key_);
+    if (auto told = std::exchange(then_, nullptr))
+      told();
     if (auto served = std::exchange(served_, std::nullopt))
       served->set_value({std::this_thread::get_id(), loop_.running_in_this_thread()});
   }
@@ -100,6 +111,7 @@ private:
   std::array<int, 2> ends_{-1, -1};
   socket_set::key key_ = 0;
   std::optional<std::promise<service>> served_;
+  std::function<void()> then_;
 };
 
 /// Runs `body` on the only worker of `system` and returns its thread.
@@ -174,6 +186,29 @@ bool is_ready(const std::future<std::thread::id>& what) {
   return what.wait_for(0s) == std::future_status::ready;
 }
 
+/// While one lives, the threads that this one starts have one CPU.
+class one_cpu {
+public:
+  one_cpu() {
+    REQUIRE(sched_getaffinity(0, sizeof(before_), &before_) == 0);
+    auto first = 0;
+    while (!CPU_ISSET(first, &before_))
+      ++first;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(first, &one);
+    REQUIRE(sched_setaffinity(0, sizeof(one), &one) == 0);
+  }
+
+  ~one_cpu() { sched_setaffinity(0, sizeof(before_), &before_); }
+
+  one_cpu(const one_cpu&) = delete;
+  one_cpu& operator=(const one_cpu&) = delete;
+
+private:
+  cpu_set_t before_;
+};
+
 struct scene {
   explicit scene(event_loop::drive drive = event_loop::drive::lent)
       : system(with_one_worker(config)), loop(system, "probe", drive) {
@@ -232,6 +267,36 @@ TEST_CASE("a loop whose thread sleeps is called when the worker leaves") {
   }));
   busy_worker busy{s.system};
   CHECK(socket.server() == s.loops_own);
+}
+
+TEST_CASE("on one CPU nobody waits for a caller that computes, though they were woken together") {
+  one_cpu only;
+  program_config config;
+  caf::actor_system system{config};
+  event_loop loop{system, "probe", event_loop::drive::lent};
+  noting_socket socket{loop};
+  auto loops_own = std::thread::id{};
+  on_loop(loop, [&] { loops_own = std::this_thread::get_id(); });
+  for (auto round = 0; round < 20; ++round) {
+    std::promise<void> second_ran;
+    std::promise<bool> first_ran;
+    auto first = system.spawn([&](caf::event_based_actor*) -> caf::behavior {
+      return {[&](caf::ok_atom) {
+        auto ran = second_ran.get_future().wait_for(patience) == std::future_status::ready;
+        first_ran.set_value(ran);
+      }};
+    });
+    auto second = system.spawn([&](caf::event_based_actor*) -> caf::behavior {
+      return {[&](caf::ok_atom) { second_ran.set_value(); }};
+    });
+    CHECK(eventually([&] { return socket.server() != loops_own; }));
+    socket.server([&] {
+      for (auto* caller : {&first, &second})
+        caf::actor_cast<caf::strong_actor_ptr>(*caller)->enqueue(
+            nullptr, caf::make_message_id(), caf::make_message(caf::ok_atom_v), &loop);
+    });
+    CHECK(first_ran.get_future().get());
+  }
 }
 
 TEST_CASE("a loop that keeps its turn serves its own sockets") {

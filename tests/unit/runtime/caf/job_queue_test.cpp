@@ -84,9 +84,15 @@ struct fixture {
     return result;
   }
 
+  explicit fixture(size_t cpus = 2) : queue(cpus) {}
+
   job_queue queue;
   scripted_work work;
   std::array<idle_job, 3> jobs;
+};
+
+struct on_one_cpu : fixture {
+  on_one_cpu() : fixture(1) {}
 };
 
 } // namespace
@@ -203,6 +209,29 @@ TEST_CASE_METHOD(fixture, "if the idle work queues several, others are woken for
   std::array got{taken.get(), other.get()};
   CHECK(((got == std::array<caf::resumable*, 2>{&jobs[0], &jobs[1]}) ||
          (got == std::array<caf::resumable*, 2>{&jobs[1], &jobs[0]})));
+}
+
+TEST_CASE_METHOD(on_one_cpu, "a worker wakes nobody for what only it could do now") {
+  queue.lend(work);
+  auto taken = waiting_worker();
+  auto other = sleeping_worker();
+  work.happen([this] {
+    queue.push(&jobs[0]);
+    queue.push(&jobs[1]);
+  });
+  CHECK(taken.get() == &jobs[0]);
+  CHECK(queue.sleeping() == 1);
+  // until somebody finds that it is away for long
+  queue.help();
+  CHECK(other.get() == &jobs[1]);
+}
+
+TEST_CASE_METHOD(fixture, "help wakes nobody if no jobs wait") {
+  auto sleeper = sleeping_worker();
+  queue.help();
+  CHECK(queue.sleeping() == 1);
+  queue.push(&jobs[0]);
+  sleeper.get();
 }
 
 TEST_CASE_METHOD(fixture, "a worker that the idle work has brought nothing returns to it") {
