@@ -321,8 +321,8 @@ void redis_core::refuse_waiting(const caf::error& reason) {
 }
 
 void redis_core::drop_unwanted() {
-  auto from = std::remove_if(waiting_.begin(), waiting_.end(),
-                             [](const flight& x) { return !x.wanted(); });
+  auto from =
+      std::remove_if(waiting_.begin(), waiting_.end(), [](const flight& x) { return !x.wanted(); });
   waiting_.erase(from, waiting_.end());
 }
 
