@@ -75,10 +75,11 @@ function(dbs_fast_allocator target)
     return()
   endif()
   find_library(DBS_TCMALLOC NAMES tcmalloc_minimal libtcmalloc_minimal.so.4)
-  if(NOT DBS_TCMALLOC)
+  if(DBS_TCMALLOC)
+    target_link_libraries(${target} PRIVATE ${DBS_TCMALLOC})
+  elseif(PROJECT_IS_TOP_LEVEL)
     message(FATAL_ERROR "tcmalloc was not found. Run scripts/setup, which installs it.")
   endif()
-  target_link_libraries(${target} PRIVATE ${DBS_TCMALLOC})
 endfunction()
 
 # dbs_program(NAME FOLDER DEPENDENCIES...): an executable from all sources below FOLDER.

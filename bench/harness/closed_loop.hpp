@@ -75,7 +75,7 @@ private:
   }
 
   /// One reading of the clock for the end of a request and the start of the next, as the peers
-  /// have it.
+  /// in C++ have it.
   void finish() {
     auto now = clock::now();
     run_->recorder.record(started_, now);

@@ -172,7 +172,8 @@ void event_loop::run() {
     case socket_duty::task::watch:
       thread_watches_.store(true);
       catch_up();
-      // The worker that was here is busy with one of the jobs that it has found.
+      // For jobs that a worker has brought which does not come back. One that is about to bring
+      // some finds that it is not looked after any more.
       if (workers_ != nullptr)
         workers_->help();
       if (io_.watch_sockets()) {

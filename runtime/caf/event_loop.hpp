@@ -100,6 +100,7 @@ private:
   // idle_work
   void await() noexcept override;
   void serve(bool interrupted) noexcept override;
+  bool looked_after() const noexcept override { return !thread_watches_.load(); }
   void interrupt() noexcept override;
   bool has_put_off() const noexcept override { return has_gathering_ || io_.has_deferred(); }
   void catch_up() noexcept override;

@@ -58,14 +58,13 @@ void job_queue::take_back(idle_work& work) {
   if (at_work_ == &work && std::exchange(awaiting_, false))
     work.interrupt();
   left_work_.wait(guard, [this, &work] { return at_work_ != &work && catching_up_ == 0; });
-  // For the next work, if there is one.
-  wake_one(guard);
+  // For the next work, if there is one, and for what was left to be helped with.
+  wake(jobs_.size() + 1, guard);
 }
 
 void job_queue::help() {
   lock guard{mutex_};
-  if (!jobs_.empty())
-    wake_one(guard);
+  wake(jobs_.size(), guard);
 }
 
 size_t job_queue::cpus_of_this_thread() noexcept {
@@ -108,11 +107,17 @@ void job_queue::do_idle_work(lock& guard) {
   work.serve(interrupted);
   serving = nullptr;
   guard.lock();
+  // The first job is this worker's own.
+  auto at_a_time = work.looked_after() ? std::min(jobs_.size(), cpus_) : jobs_.size();
   at_work_ = nullptr;
   if (works_.empty() || works_.front() != &work)
     left_work_.notify_all();
-  // The first is this worker's own.
-  for (auto each = std::min(jobs_.size(), cpus_); each > 1 && !parked_.empty(); --each)
+  if (at_a_time > 1)
+    wake(at_a_time - 1, guard);
+}
+
+void job_queue::wake(size_t how_many, lock& guard) {
+  for (; how_many > 0 && !parked_.empty(); --how_many)
     wake_one(guard);
 }
 

@@ -24,6 +24,10 @@ public:
   /// if they are several and others can be quicker, the others'.
   virtual void serve(bool interrupted) noexcept = 0;
 
+  /// Whether somebody is about to see that the worker that was here stays away, and calls
+  /// `job_queue::help` then. From any thread.
+  virtual bool looked_after() const noexcept = 0;
+
   /// From any thread, once for an `await` that runs or is about to: ends it.
   virtual void interrupt() noexcept = 0;
 
@@ -64,8 +68,9 @@ public:
     sem_t woken_;
   };
 
-  /// @param cpus that the workers have. On a single one nobody else could be quicker than a
-  ///        worker that has brought several jobs: others are not woken for these.
+  /// @param cpus that the workers have, once and for all. Beyond these nobody could be quicker
+  ///        than a worker that has brought several jobs: others are not woken for these until
+  ///        it is known to stay away.
   explicit job_queue(size_t cpus = cpus_of_this_thread()) noexcept : cpus_(cpus) {}
 
   /// From any thread.
@@ -81,7 +86,7 @@ public:
   /// Nobody does `work` any more when this returns. Not from within it.
   void take_back(idle_work& work);
 
-  /// Wakes a worker if jobs wait: those that are awake have been away for long. From any
+  /// Wakes as many workers as jobs wait: those that are awake may be busy for long. From any
   /// thread.
   void help();
 
@@ -109,6 +114,7 @@ private:
   bool catch_up(lock& guard);
   /// If somebody sleeps. Releases the lock, for a time.
   void wake_one(lock& guard);
+  void wake(size_t how_many, lock& guard);
 
   const size_t cpus_;
   std::mutex mutex_;

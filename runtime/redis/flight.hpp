@@ -69,8 +69,8 @@ struct flight {
   bool wanted() const noexcept { return to != nullptr || batch != nullptr || probe; }
 };
 
-/// In blocks of many, so that a command on its way costs no allocation; three are all that
-/// one of `std::deque` holds.
+/// In blocks of many, so that a command on its way costs hardly any allocation; three are all
+/// that one of `std::deque` holds.
 using flight_queue = boost::container::deque<
     flight, void, boost::container::deque_options<boost::container::block_size<64>>::type>;
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <fstream>
 #include <functional>
 #include <future>
@@ -79,10 +80,11 @@ public:
     return thread;
   }
 
-  /// The same, and calls `then` there.
-  std::thread::id server(std::function<void()> then) {
-    on_loop(loop_, [this, &then] { then_ = std::move(then); });
-    return server();
+  /// Sends a byte, and has `then` called where it is served. The loop's thread is not called to
+  /// do anything for that.
+  void send(const std::function<void()>& then) {
+    then_ = &then;
+    REQUIRE(::write(ends_[1], "x", 1) == 1);
   }
 
   void on_readable() override {
@@ -91,8 +93,8 @@ public:
       // more
     }
     sockets().await_readable(key_);
-    if (auto told = std::exchange(then_, nullptr))
-      told();
+    if (auto* told = then_.exchange(nullptr))
+      (*told)();
     if (auto served = std::exchange(served_, std::nullopt))
       served->set_value({std::this_thread::get_id(), loop_.running_in_this_thread()});
   }
@@ -111,7 +113,7 @@ private:
   std::array<int, 2> ends_{-1, -1};
   socket_set::key key_ = 0;
   std::optional<std::promise<service>> served_;
-  std::function<void()> then_;
+  std::atomic<const std::function<void()>*> then_{nullptr};
 };
 
 /// Runs `body` on the only worker of `system` and returns its thread.
@@ -277,26 +279,32 @@ TEST_CASE("on one CPU nobody waits for a caller that computes, though they were 
   noting_socket socket{loop};
   auto loops_own = std::thread::id{};
   on_loop(loop, [&] { loops_own = std::this_thread::get_id(); });
-  for (auto round = 0; round < 20; ++round) {
-    std::promise<void> second_ran;
-    std::promise<bool> first_ran;
-    auto first = system.spawn([&](caf::event_based_actor*) -> caf::behavior {
-      return {[&](caf::ok_atom) {
-        auto ran = second_ran.get_future().wait_for(patience) == std::future_status::ready;
-        first_ran.set_value(ran);
+  auto by_worker = 0;
+  for (auto round = 0; round < 1000 && by_worker < 40; ++round) {
+    auto second_ran = std::make_shared<std::promise<void>>();
+    auto first_ran = std::make_shared<std::promise<bool>>();
+    auto first = system.spawn([=](caf::event_based_actor*) -> caf::behavior {
+      return {[=](caf::ok_atom) {
+        auto ran = second_ran->get_future().wait_for(patience) == std::future_status::ready;
+        first_ran->set_value(ran);
       }};
     });
-    auto second = system.spawn([&](caf::event_based_actor*) -> caf::behavior {
-      return {[&](caf::ok_atom) { second_ran.set_value(); }};
+    auto second = system.spawn([=](caf::event_based_actor*) -> caf::behavior {
+      return {[=](caf::ok_atom) { second_ran->set_value(); }};
     });
-    CHECK(eventually([&] { return socket.server() != loops_own; }));
-    socket.server([&] {
+    std::function<void()> answer = [&, round] {
+      by_worker += std::this_thread::get_id() != loops_own ? 1 : 0;
+      // The loop's thread may take over while this turn lasts.
+      if (round % 2 == 0)
+        std::this_thread::sleep_for(5ms);
       for (auto* caller : {&first, &second})
         caf::actor_cast<caf::strong_actor_ptr>(*caller)->enqueue(
             nullptr, caf::make_message_id(), caf::make_message(caf::ok_atom_v), &loop);
-    });
-    CHECK(first_ran.get_future().get());
+    };
+    socket.send(answer);
+    REQUIRE(first_ran->get_future().get());
   }
+  CHECK(by_worker == 40);
 }
 
 TEST_CASE("a loop that keeps its turn serves its own sockets") {

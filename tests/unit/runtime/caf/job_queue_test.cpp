@@ -35,6 +35,8 @@ public:
     ++serves;
   }
 
+  bool looked_after() const noexcept override { return looks; }
+
   void interrupt() noexcept override { woken_.unpark(); }
 
   bool has_put_off() const noexcept override { return put_off; }
@@ -54,6 +56,7 @@ public:
   std::atomic<int> awaits{0};
   std::atomic<int> serves{0};
   std::atomic<int> interrupts{0};
+  std::atomic<bool> looks{true};
   std::atomic<bool> put_off{false};
   std::atomic<int> catch_ups{0};
 
@@ -214,16 +217,47 @@ TEST_CASE_METHOD(fixture, "if the idle work queues several, others are woken for
 TEST_CASE_METHOD(on_one_cpu, "a worker wakes nobody for what only it could do now") {
   queue.lend(work);
   auto taken = waiting_worker();
+  auto second = sleeping_worker();
+  auto third = sleeping_worker();
+  work.happen([this] {
+    for (auto& x : jobs)
+      queue.push(&x);
+  });
+  CHECK(taken.get() == &jobs[0]);
+  CHECK(queue.sleeping() == 2);
+  // until somebody finds that it stays away
+  queue.help();
+  second.get();
+  third.get();
+  CHECK(!queue.has_jobs());
+}
+
+TEST_CASE_METHOD(on_one_cpu, "but wakes the others if nobody looks after it") {
+  queue.lend(work);
+  auto taken = waiting_worker();
+  auto other = sleeping_worker();
+  work.looks = false;
+  work.happen([this] {
+    queue.push(&jobs[0]);
+    queue.push(&jobs[1]);
+  });
+  taken.get();
+  other.get();
+  CHECK(!queue.has_jobs());
+}
+
+TEST_CASE_METHOD(on_one_cpu, "what was left to be helped with is not forgotten with the work") {
+  queue.lend(work);
+  auto taken = waiting_worker();
   auto other = sleeping_worker();
   work.happen([this] {
     queue.push(&jobs[0]);
     queue.push(&jobs[1]);
   });
-  CHECK(taken.get() == &jobs[0]);
-  CHECK(queue.sleeping() == 1);
-  // until somebody finds that it is away for long
-  queue.help();
-  CHECK(other.get() == &jobs[1]);
+  taken.get();
+  queue.take_back(work);
+  other.get();
+  CHECK(!queue.has_jobs());
 }
 
 TEST_CASE_METHOD(fixture, "help wakes nobody if no jobs wait") {
