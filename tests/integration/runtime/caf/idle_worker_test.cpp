@@ -159,6 +159,17 @@ std::string switches_of(pid_t thread) {
   return {};
 }
 
+/// Waits until a loop's thread has nothing to look after any more. False if it goes on for long.
+bool falls_silent(pid_t thread) {
+  auto before = switches_of(thread);
+  auto same = 0;
+  return eventually([&] {
+    auto now = switches_of(thread);
+    same = std::exchange(before, now) == now ? same + 1 : 0;
+    return same == 20;
+  });
+}
+
 using noting_actor = caf::typed_actor<caf::result<void>(start_atom)>;
 
 /// Notes the thread that does what it has deferred, when it was told to start.
@@ -260,13 +271,7 @@ TEST_CASE("a loop whose thread sleeps is called when the worker leaves") {
   noting_socket socket{s.loop};
   CHECK(eventually([&] { return socket.server() == s.worker; }));
   // given that the loop's thread looks after it no more
-  auto before = switches_of(s.loops_tid);
-  auto same = 0;
-  REQUIRE(eventually([&] {
-    auto now = switches_of(s.loops_tid);
-    same = std::exchange(before, now) == now ? same + 1 : 0;
-    return same == 20;
-  }));
+  REQUIRE(falls_silent(s.loops_tid));
   busy_worker busy{s.system};
   CHECK(socket.server() == s.loops_own);
 }
@@ -278,8 +283,13 @@ TEST_CASE("on one CPU nobody waits for a caller that computes, though they were 
   event_loop loop{system, "probe", event_loop::drive::lent};
   noting_socket socket{loop};
   auto loops_own = std::thread::id{};
-  on_loop(loop, [&] { loops_own = std::this_thread::get_id(); });
+  pid_t loops_tid = 0;
+  on_loop(loop, [&] {
+    loops_own = std::this_thread::get_id();
+    loops_tid = ::gettid();
+  });
   auto by_worker = 0;
+  auto took_over = true;
   for (auto round = 0; round < 1000 && by_worker < 40; ++round) {
     auto second_ran = std::make_shared<std::promise<void>>();
     auto first_ran = std::make_shared<std::promise<bool>>();
@@ -293,16 +303,18 @@ TEST_CASE("on one CPU nobody waits for a caller that computes, though they were 
       return {[=](caf::ok_atom) { second_ran->set_value(); }};
     });
     std::function<void()> answer = [&, round] {
-      by_worker += std::this_thread::get_id() != loops_own ? 1 : 0;
-      // The loop's thread may take over while this turn lasts.
-      if (round % 2 == 0)
-        std::this_thread::sleep_for(5ms);
+      auto worker = std::this_thread::get_id() != loops_own;
+      by_worker += worker ? 1 : 0;
+      // In every other round the loop's thread takes over, and helps, before there are jobs.
+      if (worker && round % 2 == 0)
+        took_over = falls_silent(loops_tid) && took_over;
       for (auto* caller : {&first, &second})
         caf::actor_cast<caf::strong_actor_ptr>(*caller)->enqueue(
             nullptr, caf::make_message_id(), caf::make_message(caf::ok_atom_v), &loop);
     };
     socket.send(answer);
     REQUIRE(first_ran->get_future().get());
+    REQUIRE(took_over);
   }
   CHECK(by_worker == 40);
 }

@@ -89,6 +89,14 @@ struct fixture {
 
   explicit fixture(size_t cpus = 2) : queue(cpus) {}
 
+  /// The idle work queues the first jobs.
+  void bring(size_t how_many) {
+    work.happen([this, how_many] {
+      for (size_t i = 0; i < how_many; ++i)
+        queue.push(&jobs[i]);
+    });
+  }
+
   job_queue queue;
   scripted_work work;
   std::array<idle_job, 3> jobs;
@@ -192,7 +200,7 @@ TEST_CASE_METHOD(fixture, "what the idle work queues is done by its own worker")
   queue.lend(work);
   auto taken = waiting_worker();
   auto other = sleeping_worker();
-  work.happen([this] { queue.push(&jobs[0]); });
+  bring(1);
   CHECK(taken.get() == &jobs[0]);
   CHECK(work.interrupts == 0);
   // and nobody was woken
@@ -205,10 +213,7 @@ TEST_CASE_METHOD(fixture, "if the idle work queues several, others are woken for
   queue.lend(work);
   auto taken = waiting_worker();
   auto other = sleeping_worker();
-  work.happen([this] {
-    queue.push(&jobs[0]);
-    queue.push(&jobs[1]);
-  });
+  bring(2);
   std::array got{taken.get(), other.get()};
   CHECK(((got == std::array<caf::resumable*, 2>{&jobs[0], &jobs[1]}) ||
          (got == std::array<caf::resumable*, 2>{&jobs[1], &jobs[0]})));
@@ -219,10 +224,7 @@ TEST_CASE_METHOD(on_one_cpu, "a worker wakes nobody for what only it could do no
   auto taken = waiting_worker();
   auto second = sleeping_worker();
   auto third = sleeping_worker();
-  work.happen([this] {
-    for (auto& x : jobs)
-      queue.push(&x);
-  });
+  bring(3);
   CHECK(taken.get() == &jobs[0]);
   CHECK(queue.sleeping() == 2);
   // until somebody finds that it stays away
@@ -237,10 +239,7 @@ TEST_CASE_METHOD(on_one_cpu, "but wakes the others if nobody looks after it") {
   auto taken = waiting_worker();
   auto other = sleeping_worker();
   work.looks = false;
-  work.happen([this] {
-    queue.push(&jobs[0]);
-    queue.push(&jobs[1]);
-  });
+  bring(2);
   taken.get();
   other.get();
   CHECK(!queue.has_jobs());
@@ -250,10 +249,7 @@ TEST_CASE_METHOD(on_one_cpu, "what was left to be helped with is not forgotten w
   queue.lend(work);
   auto taken = waiting_worker();
   auto other = sleeping_worker();
-  work.happen([this] {
-    queue.push(&jobs[0]);
-    queue.push(&jobs[1]);
-  });
+  bring(2);
   taken.get();
   queue.take_back(work);
   other.get();
@@ -298,7 +294,7 @@ TEST_CASE_METHOD(fixture, "a worker that sleeps goes to the next work") {
   auto sleeper = sleeping_worker();
   queue.lend(next);
   // given that the one who was at the first work is gone with a job of its
-  work.happen([this] { queue.push(&jobs[0]); });
+  bring(1);
   busy.get();
   queue.take_back(work);
   CHECK(eventually([&next] { return next.awaits == 1; }));
